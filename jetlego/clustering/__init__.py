@@ -1,0 +1,1 @@
+"""Sequential recombination with full history: numba kernels, and the same call through FastJet."""

@@ -1,0 +1,1 @@
+"""What a tagger is worth: ROC, rejection at working points, bootstrap errors, calibration."""

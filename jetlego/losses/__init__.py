@@ -1,0 +1,1 @@
+"""Losses; weights and masks enter each of them."""

@@ -1,0 +1,1 @@
+"""Named assemblies of bricks: what a `JetBatch` goes through to become logits."""

@@ -1,0 +1,1 @@
+"""Formulas of jet physics, one concept a file; numpy in, numpy out."""

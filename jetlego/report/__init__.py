@@ -1,0 +1,1 @@
+"""Plots, tables and the self-contained HTML page."""

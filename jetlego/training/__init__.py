@@ -1,0 +1,1 @@
+"""Tasks, the loop, checkpoints: from a configuration to a run folder."""
