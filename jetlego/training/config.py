@@ -1,0 +1,121 @@
+"""The configuration of a run: what a user may write in YAML, with every default standing once, here.
+
+Frozen pydantic models that refuse unknown keys. The ``model`` section is left to :func:`jetlego.build`, which knows
+the bricks; everything else is checked in this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Algorithm = Literal["kt", "cambridge_aachen", "anti_kt", "random", "asc_pt", "desc_pt"]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+
+class DataConfig(Section):
+    """Which jets, which classes, what is known of each constituent."""
+
+    schema_: str = Field("auto", alias="schema", description="layout of the files, or auto")
+    train: list[str] = Field(min_length=1, description="files, globs or sample:// names to learn from")
+    val: list[str] = Field([], description="to choose the best epoch on; empty: a share of train")
+    test: list[str] = Field([], description="for the final figures; empty: a share of train")
+    classes: dict[str, str] = Field(min_length=2, description="class name -> truth branch, in output order")
+    signal: str | None = Field(None, description="class whose score is the tagger; default: the first")
+    features: str | list[str] = Field("kin", description="a named feature set, or columns")
+    where: str | None = Field(None, description="keep only jets that fulfil this expression")
+    max_jets: int | None = Field(None, ge=1, description="read at most this many jets a split")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train used where val is empty")
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
+    flatten_pt: bool = Field(False, description="weight the training jets so that all classes have one flat pT spectrum")
+
+    @model_validator(mode="after")
+    def _signal_is_a_class(self) -> DataConfig:
+        if self.signal is not None and self.signal not in self.classes:
+            raise ValueError(f"signal '{self.signal}' is none of the classes {', '.join(self.classes)}")
+        return self
+
+    @property
+    def signal_index(self) -> int:
+        """Position of the signal class in the output."""
+        return list(self.classes).index(self.signal) if self.signal is not None else 0
+
+
+class TreeConfig(Section):
+    """How a jet's tree grows: the algorithm that reclusters it, and what each node knows."""
+
+    algorithm: Algorithm = "kt"
+    order: Literal["harder_left", "history"] = "harder_left"
+    features: str | list[str] | None = Field(None, description="node features; default: data.features")
+
+
+class StructureConfig(Section):
+    """What structure the model walks; none for models of sets."""
+
+    tree: TreeConfig | None = None
+
+
+class OptimizerConfig(Section):
+    """How the weights move."""
+
+    name: Literal["adamw", "adam", "sgd", "ranger"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class ScheduleConfig(Section):
+    """How the learning rate moves, as a factor on ``optimizer.lr`` over the whole run."""
+
+    name: Literal["constant", "cosine", "one_cycle", "flat_decay"] = "one_cycle"
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps spent rising")
+    floor: float = Field(0.01, ge=0, le=1, description="factor at the end")
+
+
+class TrainingConfig(Section):
+    """The loop."""
+
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(256, ge=1)
+    eval_batch_size: int = Field(1024, ge=1)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    loss: str | dict[str, Any] = "cross_entropy"
+    gradient_clip: float | None = Field(1.0, gt=0)
+    average: float | None = Field(None, gt=0, lt=1, description="decay of the weight average that is evaluated")
+    select: Literal["auc", "loss", "accuracy"] = Field("auc", description="validation figure that picks the best epoch")
+    seed: int = Field(1, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1)
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+    threads: int | None = Field(None, ge=1, description="CPU threads; default: all cores")
+    keep_checkpoints: int = Field(2, ge=2)
+    max_bad_steps: int = Field(10, ge=1, description="consecutive non-finite losses before giving up")
+
+
+class EvaluationConfig(Section):
+    """What the report shows."""
+
+    signal_efficiencies: list[float] = Field([0.3, 0.5], min_length=1)
+    bootstrap: int = Field(200, ge=2, description="replicas behind each error")
+
+
+class RunConfig(Section):
+    """A whole run; ``config.yaml`` of the run folder holds it resolved."""
+
+    name: str | None = Field(None, description="title of the report; default: the file's name")
+    data: DataConfig
+    structure: StructureConfig = StructureConfig()
+    model: dict[str, Any]
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def resolved(self) -> dict[str, Any]:
+        """Return plain data that :func:`~jetlego.training.load_config.parse_config` reads back unchanged."""
+        return self.model_dump(mode="json", by_alias=True)
