@@ -1,1 +1,26 @@
-"""Losses; weights and masks enter each of them."""
+"""Every loss, with weights and masks in each.
+
+All are called as ``loss(prediction, target, *, weight=None, mask=None, reduction="weighted_mean")``; all compute in
+float32 or better inside autocast; none lets padding reach a value or a gradient. ``get(name)`` and
+``build_loss(spec)`` find them by name.
+"""
+
+from __future__ import annotations
+
+from jetlego.losses.bce import bce
+from jetlego.losses.cross_entropy import cross_entropy
+from jetlego.losses.focal import focal, focal_bce, focal_peaks
+from jetlego.losses.registry import FunctionLoss, build_loss, get, loss, losses
+
+__all__ = [
+    "FunctionLoss",
+    "bce",
+    "build_loss",
+    "cross_entropy",
+    "focal",
+    "focal_bce",
+    "focal_peaks",
+    "get",
+    "loss",
+    "losses",
+]
