@@ -1,0 +1,16 @@
+"""Where each brick lives: one line a module, so that a look-up imports that module alone.
+
+Whoever adds a brick adds its name here; a test compares this table with what the modules really register.
+"""
+
+from __future__ import annotations
+
+HOMES = {
+}
+"""Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
+the box may not know the rooms to its right (``jetlego.models``)."""
+
+
+def home_of() -> dict[str, str]:
+    """Return {brick name: module} of the whole table."""
+    return {name: module for module, names in HOMES.items() for name in names.split()}
