@@ -20,7 +20,7 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
 def test_a_folder_appears_whole_and_is_never_written_over(tmp_path):
     write_folder(tmp_path / "step", {"a": b"1", "b": b"2"})
     assert {p.name: p.read_bytes() for p in (tmp_path / "step").iterdir()} == {"a": b"1", "b": b"2"}
-    with pytest.raises(EnvironmentFault, match="NOT-WRITABLE|step"):
+    with pytest.raises(EnvironmentFault, match="step: "):
         write_folder(tmp_path / "step", {"a": b"other"})
     assert (tmp_path / "step" / "a").read_bytes() == b"1"
     assert os.listdir(tmp_path) == ["step"]
@@ -49,7 +49,8 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_work(tmp_path):
 
 
 def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", "import os; print(os.getpid())"]
+    dead = subprocess.run(command, capture_output=True, text=True, check=True)
     pid = int(dead.stdout)
     assert not process_lives(pid)
     (tmp_path / f".tmp-{pid}-aa-x").write_text("")

@@ -65,7 +65,7 @@ class CheckpointStore:
         return target
 
     def latest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole, or None if there was never one; damaged ones are passed with a warning.
+        """Return the newest whole checkpoint, or None if there was never one; damaged ones are passed with a warning.
 
         Raises
         ------
@@ -160,7 +160,8 @@ class Checkpoint:
         try:
             return torch.load(io.BytesIO(self._parts["state.pt"]), weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:
-            raise DataError("UNSAFE-PICKLE", f"{self.path / 'state.pt'} holds more than plain data; not loaded") from error
+            what = f"{self.path / 'state.pt'} holds more than plain data; not loaded"
+            raise DataError("UNSAFE-PICKLE", what) from error
 
 
 def _listed_files(meta: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ class DataConfig(Section):
     max_jets: int | None = Field(None, ge=1, description="read at most this many jets a split")
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train used where val is empty")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
-    flatten_pt: bool = Field(False, description="weight the training jets so that all classes have one flat pT spectrum")
+    flatten_pt: bool = Field(False, description="weight training jets to one flat pT spectrum in every class")
 
     @model_validator(mode="after")
     def _signal_is_a_class(self) -> DataConfig:
@@ -64,7 +64,7 @@ class StructureConfig(Section):
 class OptimizerConfig(Section):
     """How the weights move."""
 
-    name: Literal["adamw", "adam", "sgd", "ranger"] = "adamw"
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)

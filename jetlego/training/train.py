@@ -1,0 +1,152 @@
+"""From a configuration to a run folder: read, prepare, fit, evaluate, write."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from ruamel.yaml import YAML
+
+from jetlego.atomic import write_atomic
+from jetlego.data.jets import Jets
+from jetlego.data.table import write_table
+from jetlego.errors import ConfigError
+from jetlego.evaluation.metrics import evaluate
+from jetlego.training.checkpoint import CheckpointStore
+from jetlego.training.config import RunConfig
+from jetlego.training.engine import make_fabric
+from jetlego.training.environment import environment
+from jetlego.training.folder import FolderLock
+from jetlego.training.loop import Trainer
+from jetlego.training.observer import Observer
+from jetlego.training.predictions import prediction_columns
+from jetlego.training.preemption import StopRequest
+from jetlego.training.recipe import Recipe, build_model
+from jetlego.training.run import Run, load_run
+from jetlego.training.splits import Splits, read_splits
+
+
+def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Observer | None = None) -> Run:
+    """Train, choose the best epoch on the validation split, evaluate it on the test split, write the run folder.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    folder
+        Where the run lives: ``config.yaml``, ``preprocessing.json``, ``log.jsonl``, ``checkpoints/``, then
+        ``metrics.json`` and ``predictions.root``.
+    resume
+        Go on from the newest checkpoint; a finished run is returned as it is.
+    observer
+        Told of progress.
+
+    Raises
+    ------
+    ConfigError
+        ``RESUME-MISMATCH`` if the folder holds a run of another configuration.
+    Preempted
+        If a signal asked for a stop; the state is saved.
+    """
+    observer = observer or Observer()
+    with FolderLock(folder):
+        if resume:
+            _require_same_run(config, folder)
+            if (folder / "metrics.json").exists():
+                return load_run(folder)
+        observer.stage("reading jets")
+        splits = read_splits(config.data)
+        _fit(config, folder, splits, resume=resume, observer=observer)
+        observer.stage("evaluating")
+        run = load_run(folder)
+        write_test_results(run, splits)
+        observer.done()
+    return run
+
+
+def _fit(config: RunConfig, folder: Path, splits: Splits, *, resume: bool, observer: Observer) -> None:
+    fabric = make_fabric(config.training)
+    observer.stage("growing trees and features" if config.structure.tree else "preparing features")
+    recipe = Recipe.fit(config, splits.train)
+    stores = recipe.apply(splits.train, training=True), recipe.apply(splits.val)
+    torch.manual_seed(config.training.seed)
+    model = build_model(config, recipe)
+    write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
+    write_atomic(folder / "preprocessing.json", json.dumps(recipe.to_dict()))
+    trainer = Trainer(config, model, *stores, fabric=fabric, folder=folder, observer=observer)
+    checkpoint = CheckpointStore(folder / "checkpoints").latest() if resume else None
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+    with StopRequest() as stop:
+        trainer.fit(stop)
+
+
+def write_test_results(run: Run, splits: Splits) -> None:
+    """Write ``predictions.root`` and ``metrics.json`` of the test split; ``train`` figures stand beside them."""
+    scores = run.predict(splits.test)
+    write_table(run.folder / "predictions.root", prediction_columns(splits.test, scores, run.classes))
+    history = run.history()
+    best = max(range(len(history)), key=lambda i: (_selected(history[i], run.config), -i))
+    metrics = {
+        "test": score_metrics(run, splits.test, scores),
+        "train": {
+            "epochs": len(history), "best_epoch": history[best]["epoch"], "best": history[best],
+            "skipped_steps": history[-1]["skipped"], "seconds": sum(row["seconds"] for row in history),
+            "parameters": sum(p.numel() for p in run.model.parameters()),
+            "jets": {name: getattr(splits, name).num_jets for name in ("train", "val", "test")},
+            "seed": run.config.training.seed,
+        },
+        "environment": environment(),
+    }
+    write_atomic(run.folder / "metrics.json", json.dumps(metrics, indent=1))
+
+
+def score_metrics(run: Run, jets: Jets, scores: Any) -> dict[str, Any]:
+    """Return the metrics of ``scores`` (B, K) on labelled ``jets``, with bootstrap errors."""
+    settings = run.config.evaluation
+    return evaluate(
+        jets.label, scores, classes=run.classes, signal=run.classes[run.config.data.signal_index], weight=jets.weight,
+        signal_efficiencies=settings.signal_efficiencies, bootstrap=settings.bootstrap,
+    )
+
+
+def _selected(row: dict[str, Any], config: RunConfig) -> float:
+    value = row[f"val_{config.training.select}"]
+    if value is None:
+        return float("-inf")
+    return -value if config.training.select == "loss" else value
+
+
+def _require_same_run(config: RunConfig, folder: Path) -> None:
+    from jetlego.data.yaml_reader import read_yaml
+
+    if not (folder / "config.yaml").exists():
+        return
+    before, now = _flat(read_yaml(folder / "config.yaml").data), _flat(config.resolved())
+    harmless = {"training.epochs", "training.threads", "training.device", "training.devices", "training.keep_checkpoints",
+                "training.eval_batch_size", "name", "evaluation.bootstrap", "evaluation.signal_efficiencies"}
+    differs = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key) and key not in harmless]
+    if differs:
+        what = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differs[:5])
+        raise ConfigError("RESUME-MISMATCH", f"{folder} was trained with another configuration: {what}",
+                          "train into another --out")
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict):
+        return {prefix: data}
+    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()}
+
+
+def to_yaml(data: dict[str, Any]) -> str:
+    """Return plain data as YAML 1.2 text."""
+    out = io.StringIO()
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(data, out)
+    return out.getvalue()
