@@ -9,8 +9,8 @@ How to add a brick:
         def forward(self, x, mask=None, *, ptr=None): ...
 
 1. Arguments are keyword-only and JSON-able; parts inside a brick are annotated ``Part`` and made with ``fit``.
-   Widths that neighbours or data decide are called ``in_dim``, ``out_dim`` (``num_classes`` in models); a brick says its
-   width as the attribute ``out_dim``. A value that cannot be raises ``ValueError``; ``build`` adds the path.
+   Widths that neighbours or data decide are called ``in_dim``, ``out_dim`` (``num_classes`` in models); a brick says
+   its width as the attribute ``out_dim``. A value that cannot be raises ``ValueError``; ``build`` adds the path.
 2. Sets and sequences come padded, ``(B, N, D)`` with ``mask (B, N)`` (True = real), or packed, ``(P, D)`` with
    ``ptr (B + 1,)``; ``views`` says which. Outputs are zero where the mask is False.
 3. No host synchronisation in ``forward``: every size is a shape or a Python int.

@@ -6,6 +6,8 @@ Whoever adds a brick adds its name here; a test compares this table with what th
 from __future__ import annotations
 
 HOMES = {
+    "jetlego.bricks.norms": "batch_norm",
+    "jetlego.bricks.feedforward": "logistic mlp embed standardise",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

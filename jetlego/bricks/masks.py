@@ -1,0 +1,143 @@
+"""Packed and padded views of a batch of sets, and sums, maxima and softmaxes that know which items are real.
+
+Packed: items of all sets one after the other, ``x (P, ...)``; set b owns rows ``ptr[b]:ptr[b + 1]``, ``ptr (B + 1,)``
+int64. Padded: ``x (B, N, ...)`` with ``mask (B, N)`` bool, True = real. No function here reads a value back from the
+device: sizes are shapes or Python ints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def segment_index(ptr: Tensor, total: int) -> Tensor:
+    """Return (P,) int64, the set each packed item belongs to; ``total`` is P."""
+    sets = torch.arange(ptr.shape[0] - 1, device=ptr.device)
+    return torch.repeat_interleave(sets, ptr.diff(), output_size=total)
+
+
+def padded_mask(ptr: Tensor, n_max: int) -> Tensor:
+    """Return (B, N) bool, True for the real items of each set; sets longer than ``n_max`` are cut."""
+    return torch.arange(n_max, device=ptr.device) < ptr.diff().unsqueeze(1)
+
+
+def padded_slots(ptr: Tensor, total: int, n_max: int) -> Tensor:
+    """Return (P,) int64: the row of each packed item in the flattened padded array, B N for items cut off."""
+    owner = segment_index(ptr, total)
+    position = torch.arange(total, device=ptr.device) - ptr[owner]
+    slot = owner * n_max + position
+    return slot.masked_fill(position >= n_max, (ptr.shape[0] - 1) * n_max)
+
+
+def pad(packed: Tensor, ptr: Tensor, n_max: int) -> Tensor:
+    """Return packed items (P, ...) as (B, N, ...), zeros in the padding, the first ``n_max`` items of each set."""
+    slot = padded_slots(ptr, packed.shape[0], n_max)
+    num_sets = ptr.shape[0] - 1
+    # one more row takes what is cut off; writing rows (and not reading them) keeps the backward a plain gather
+    rows = packed.new_zeros((num_sets * n_max + 1, *packed.shape[1:])).index_copy(0, slot, packed)
+    return rows[:-1].unflatten(0, (num_sets, n_max))
+
+
+def pack(padded: Tensor, mask: Tensor, total: int) -> Tensor:
+    """Return the real items of (B, N, ...) as (P, ...), in order; ``total`` is P, the number of real items."""
+    flat = mask.flatten()
+    target = (flat.cumsum(0) - 1).masked_fill(~flat, total)
+    here = torch.arange(flat.shape[0], device=mask.device)
+    source = here.new_zeros(total + 1).index_copy(0, target, here)[:total]
+    return padded.flatten(0, 1).index_select(0, source)
+
+
+def unpad(padded: Tensor, ptr: Tensor, total: int) -> Tensor:
+    """Return the real items of (B, N, ...) as (P, ...) by offsets; the inverse of :func:`pad` where nothing was cut."""
+    return padded.flatten(0, 1).index_select(0, padded_slots(ptr, total, padded.shape[1]))
+
+
+def blank(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return ``x (B, N, ...)`` with zeros in the padding, whatever stood there (also NaN), and zero gradient to it."""
+    if mask is None:
+        return x
+    return x.masked_fill(~mask.reshape(*mask.shape, *(1,) * (x.dim() - mask.dim())), 0)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return half precision as float32, anything else as it is: for statistics of softmaxes and norms."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def masked_softmax(score: Tensor, mask: Tensor | None, dim: int = -1) -> Tensor:
+    """Return the softmax over real items; a row without any gives zeros, with zero gradient.
+
+    ``mask`` broadcasts against ``score``. Computed in float32 or better.
+    """
+    wide = at_least_float32(score)
+    if mask is None:
+        return wide.softmax(dim).to(score.dtype)
+    wide = wide.masked_fill(~mask, -torch.inf)
+    top = wide.detach().amax(dim, keepdim=True).clamp(min=torch.finfo(wide.dtype).min)
+    weight = (wide - top).exp()
+    return (weight / weight.sum(dim, keepdim=True).clamp(min=1e-30)).to(score.dtype)
+
+
+def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
+    """Return (B, ...) sums of packed items (P, ...)."""
+    owner = segment_index(ptr, x.shape[0])
+    return x.new_zeros((ptr.shape[0] - 1, *x.shape[1:])).index_add(0, owner, x)
+
+
+def segment_max(x: Tensor, ptr: Tensor) -> Tensor:
+    """Return (B, ...) maxima of packed items (P, ...), zero for empty sets; ties share the gradient."""
+    owner = segment_index(ptr, x.shape[0]).reshape(-1, *(1,) * (x.dim() - 1)).expand_as(x)
+    start = x.new_zeros((ptr.shape[0] - 1, *x.shape[1:]))
+    return start.scatter_reduce(0, owner, x, "amax", include_self=False)
+
+
+def segment_softmax(score: Tensor, ptr: Tensor) -> Tensor:
+    """Return the softmax of packed scores (P, ...) within each set, computed in float32 or better."""
+    wide = at_least_float32(score)
+    owner = segment_index(ptr, score.shape[0])
+    weight = (wide - segment_max(wide.detach(), ptr)[owner]).exp()
+    return (weight / segment_sum(weight, ptr)[owner]).to(score.dtype)
+
+
+def set_sum(x: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    """Return the sum over the real items of each set, padded (B, N, ...) or packed (P, ...): (B, ...)."""
+    return segment_sum(x, ptr) if ptr is not None else blank(x, mask).sum(1)
+
+
+def set_count(x: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    """Return the number of real items of each set as (B,) in the dtype of ``x``."""
+    if ptr is not None:
+        return ptr.diff().to(x.dtype)
+    return mask.sum(1).to(x.dtype) if mask is not None else x.new_full((x.shape[0],), x.shape[1])
+
+
+def set_mean(x: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    """Return the mean over the real items of each set (zero for an empty one): (B, ...)."""
+    count = set_count(x, mask, ptr).clamp(min=1)
+    return set_sum(x, mask, ptr) / count.reshape(-1, *(1,) * (x.dim() - (1 if ptr is not None else 2)))
+
+
+def set_max(x: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    """Return the maximum over the real items of each set (zero for an empty one): (B, ...)."""
+    if ptr is not None:
+        return segment_max(x, ptr)
+    if mask is None:
+        return x.amax(1)
+    wide = mask.reshape(*mask.shape, *(1,) * (x.dim() - 2))
+    return x.masked_fill(~wide, -torch.inf).amax(1).masked_fill(~wide.any(1), 0)
+
+
+def set_softmax(score: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    """Return the softmax over the real items of each set, padded (B, N, ...) or packed (P, ...)."""
+    if ptr is not None:
+        return segment_softmax(score, ptr)
+    wide = None if mask is None else mask.reshape(*mask.shape, *(1,) * (score.dim() - 2))
+    return masked_softmax(score, wide, dim=1)
+
+
+def per_item(value: Tensor, like: Tensor, ptr: Tensor | None = None) -> Tensor:
+    """Return a value of each set (B, D) at each of its items: (B, N, D), or (P, D) where ``ptr`` is given."""
+    if ptr is not None:
+        return value.index_select(0, segment_index(ptr, like.shape[0]))
+    return value.unsqueeze(1).expand(-1, like.shape[1], *value.shape[1:])
