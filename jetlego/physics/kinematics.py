@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from jetlego.conventions import ENERGY, PX, PY, PZ, FloatArray, IntArray
 
@@ -74,7 +75,7 @@ def rapidity(p4: FloatArray) -> FloatArray:
     return np.where(p4[..., PZ] < 0, -size, size).astype(p4.dtype, copy=False)
 
 
-def delta_phi(phi_a: FloatArray, phi_b: FloatArray) -> FloatArray:
+def delta_phi(phi_a: npt.ArrayLike, phi_b: npt.ArrayLike) -> FloatArray:
     """Return ``phi_a - phi_b`` wrapped to [-pi, pi); differences already inside keep all their digits."""
     difference = np.asarray(phi_a) - np.asarray(phi_b)
     wrapped = difference - 2 * np.pi * np.floor((difference + np.pi) / (2 * np.pi))
@@ -82,7 +83,7 @@ def delta_phi(phi_a: FloatArray, phi_b: FloatArray) -> FloatArray:
     return np.maximum(wrapped, -np.pi).astype(wrapped.dtype, copy=False)
 
 
-def delta_r(eta_a: FloatArray, phi_a: FloatArray, eta_b: FloatArray, phi_b: FloatArray) -> FloatArray:
+def delta_r(eta_a: npt.ArrayLike, phi_a: npt.ArrayLike, eta_b: npt.ArrayLike, phi_b: npt.ArrayLike) -> FloatArray:
     """Return the distance in the plane of (pseudo)rapidity and azimuth."""
     return np.hypot(np.asarray(eta_a) - np.asarray(eta_b), delta_phi(phi_a, phi_b))
 
