@@ -8,6 +8,7 @@ and report what it is worth as a tagger. Everything listed in ``__all__`` loads 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -33,14 +34,15 @@ _HOME = {
     "load_recnn": "models.recnn",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'jetlego' has no attribute '{name}'")
     module = importlib.import_module(f"jetlego.{_HOME[name]}")
-    value = getattr(module, name)
+    # the room jetlego.bricks is itself callable, so that the name means one thing whoever imported it first
+    value = sys.modules["jetlego.bricks"] if name == "bricks" else getattr(module, name)
     globals()[name] = value
     return value
 

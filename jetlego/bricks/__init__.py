@@ -16,3 +16,22 @@ How to add a brick:
 3. No host synchronisation in ``forward``: every size is a shape or a Python int.
 4. One line in :mod:`jetlego.bricks.homes`, one example in ``jetlego/testing/examples``: the test kit does the rest.
 """
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+
+class _Room(types.ModuleType):
+    """This package, which called as ``jetlego.bricks()`` lists the vocabulary."""
+
+    def __call__(self) -> Mapping[str, Any]:
+        from jetlego.bricks.registry import bricks
+
+        return bricks()
+
+
+sys.modules[__name__].__class__ = _Room

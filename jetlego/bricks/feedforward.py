@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,7 @@ class DenseLayer(nn.Module):
         self.skip = skip and in_dim == out_dim
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the layer's output; ``mask`` serves the norm alone."""
         h = self.linear(x)
         if self.norm is not None:
             h = apply_norm(self.norm, h, mask)
@@ -95,7 +97,7 @@ class MLP(nn.Module):
             raise ValueError(f"widths must be positive, not {widths}")
         self.layers = nn.ModuleList(
             DenseLayer(a, b, activation=activation, norm=norm, dropout=dropout, skip=skip, gated=gated, bias=bias)
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in pairwise(widths)
         )
         self.last = nn.Linear(widths[-1], out_dim) if out_dim is not None else None
         self.out_dim = out_dim if out_dim is not None else widths[-1]
