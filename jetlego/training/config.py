@@ -16,7 +16,9 @@ Algorithm = Literal["kt", "cambridge_aachen", "anti_kt", "random", "asc_pt", "de
 class Section(BaseModel):
     """A part of the configuration: frozen, and a misspelt key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class DataConfig(Section):
@@ -53,6 +55,7 @@ class TreeConfig(Section):
     algorithm: Algorithm = "kt"
     order: Literal["harder_left", "history"] = "harder_left"
     features: str | list[str] | None = Field(None, description="node features; default: data.features")
+    scaler: Literal["robust", "standard", "none"] = "robust"
 
 
 class StructureConfig(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import io
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
 
 from jetlego.data.yaml_reader import YamlDocument, parse_yaml, read_yaml
 from jetlego.errors import ConfigError, did_you_mean, quoted
@@ -117,3 +119,13 @@ def _valid_keys(loc: tuple[Any, ...]) -> list[str]:
 def _section_type(annotation: Any) -> type[BaseModel] | None:
     options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     return next((t for t in options if isinstance(t, type) and issubclass(t, BaseModel)), None)
+
+
+def to_yaml(data: dict[str, Any]) -> str:
+    """Return plain data as YAML 1.2 text."""
+    out = io.StringIO()
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(data, out)
+    return out.getvalue()

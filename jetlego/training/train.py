@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from ruamel.yaml import YAML
 
 from jetlego.atomic import write_atomic
 from jetlego.data.jets import Jets
@@ -21,6 +19,7 @@ from jetlego.training.config import RunConfig
 from jetlego.training.engine import make_fabric
 from jetlego.training.environment import environment
 from jetlego.training.folder import FolderLock
+from jetlego.training.load_config import to_yaml
 from jetlego.training.loop import Trainer
 from jetlego.training.observer import Observer
 from jetlego.training.predictions import prediction_columns
@@ -71,8 +70,8 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
 def _fit(config: RunConfig, folder: Path, splits: Splits, *, resume: bool, observer: Observer) -> None:
     fabric = make_fabric(config.training)
     observer.stage("growing trees and features" if config.structure.tree else "preparing features")
-    recipe = Recipe.fit(config, splits.train)
-    stores = recipe.apply(splits.train, training=True), recipe.apply(splits.val)
+    recipe, train_store = Recipe.fit_apply(config, splits.train)
+    stores = train_store, recipe.apply(splits.val)
     torch.manual_seed(config.training.seed)
     model = build_model(config, recipe)
     write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
@@ -109,8 +108,8 @@ def score_metrics(run: Run, jets: Jets, scores: Any) -> dict[str, Any]:
     """Return the metrics of ``scores`` (B, K) on labelled ``jets``, with bootstrap errors."""
     settings = run.config.evaluation
     return evaluate(
-        jets.label, scores, classes=run.classes, signal=run.classes[run.config.data.signal_index], weight=jets.weight,
-        signal_efficiencies=settings.signal_efficiencies, bootstrap=settings.bootstrap,
+        jets.label, scores, classes=run.classes, signal=run.classes[run.config.data.signal_index],
+        weight=jets.weight, kind="scores", signal_efficiencies=settings.signal_efficiencies, replicas=settings.bootstrap,
     )
 
 
@@ -140,13 +139,3 @@ def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(data, dict):
         return {prefix: data}
     return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()}
-
-
-def to_yaml(data: dict[str, Any]) -> str:
-    """Return plain data as YAML 1.2 text."""
-    out = io.StringIO()
-    yaml = YAML(typ="safe")
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.dump(data, out)
-    return out.getvalue()
