@@ -88,9 +88,9 @@ def cluster(
     check_scheme(row, recombination)
     scale = distance_scale(row, radius)
     if engine == "fastjet":
-        from jetlego.clustering import fastjet_engine
+        from jetlego.clustering.fastjet_engine import recluster
 
-        return fastjet_engine.recluster(momenta, offsets, row, scale, recombination)
+        return recluster(momenta, offsets, row, scale, recombination)
     return _recluster(momenta, offsets, row, scale, SCHEMES[recombination], threads)
 
 

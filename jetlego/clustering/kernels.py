@@ -21,7 +21,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from jetlego.clustering.jit import exact, lanewise
 
 LANES = 16
 PAIR_BASE = 67108864.0  # 2^26: a pair (a, b) is ordered as a * 2^26 + b, exact in float64
@@ -35,11 +36,9 @@ STALE, BEAM, ABSENT, NOBODY = -1.0, -2.0, -3.0, 67108863.0  # in NEIGHBOR; NOBOD
 TO_BEAM = 67108862  # in place of the first node of a pair
 E_SCHEME, PT_SCHEME, WTA_PT = 0, 1, 2
 
-_exact = {"nogil": True, "cache": True, "error_model": "numpy"}
-_minimum = {**_exact, "fastmath": {"nnan", "nsz"}}  # lets a minimum be taken lane by lane; changes no value
 
 
-@njit(**_exact)
+@exact
 def rapidity_phi(px, py, pz, energy):
     """Return rapidity and azimuth in [0, 2 pi) to the last bit as FastJet has them (formats.md, section 4)."""
     pt2 = px * px + py * py
@@ -58,7 +57,7 @@ def rapidity_phi(px, py, pz, energy):
     return (-rapidity if pz > 0 else rapidity), phi
 
 
-@njit(**_exact)
+@exact
 def weight_of(scale2, power):
     """Return scale2^power, capped as FastJet caps it where a vanishing pT or E would give infinity."""
     if power == 0:
@@ -72,7 +71,7 @@ def weight_of(scale2, power):
     return min(scale2**power, 1e300)
 
 
-@njit(**_exact)
+@exact
 def _place(rows, slot, p, node, power, spherical, bound):
     """Write the coordinates and the weight of a momentum into a slot; nobody is known to be near."""
     rows[NEAR, slot], rows[NEIGHBOR, slot], rows[NODE, slot] = bound, BEAM, node
@@ -87,7 +86,7 @@ def _place(rows, slot, p, node, power, spherical, bound):
         rows[WEIGHT, slot] = weight_of(p[0] * p[0] + p[1] * p[1], power)
 
 
-@njit(**_exact)
+@exact
 def _empty(rows, slot):
     """Put a sentinel into a slot: infinitely far from everything, never the smallest."""
     rows[A, slot] = math.inf
@@ -99,7 +98,7 @@ def _empty(rows, slot):
     rows[NODE, slot] = NOBODY
 
 
-@njit(**_minimum)
+@lanewise
 def _measure(rows, slot, blocks, spherical):
     """Fill DISTANCE with squared distances to a slot and return the smallest; the slot itself is left out."""
     a, b, c = rows[A, slot], rows[B, slot], rows[C, slot]
@@ -124,7 +123,7 @@ def _measure(rows, slot, blocks, spherical):
     return smallest
 
 
-@njit(**_minimum)
+@lanewise
 def _first_at(rows, value, blocks):
     """Return the smallest node number whose DISTANCE is ``value``."""
     distance, node = rows[DISTANCE], rows[NODE]
@@ -134,7 +133,7 @@ def _first_at(rows, value, blocks):
     return first
 
 
-@njit(**_exact)
+@exact
 def _seek(rows, slot, blocks, bound, spherical):
     """Find the nearest neighbor of a slot, or the beam if nobody is nearer than ``bound``."""
     smallest = _measure(rows, slot, blocks, spherical)
@@ -144,7 +143,7 @@ def _seek(rows, slot, blocks, bound, spherical):
         rows[NEAR, slot], rows[NEIGHBOR, slot] = bound, BEAM
 
 
-@njit(**_exact)
+@exact
 def _announce(rows, node, gone1, gone2, blocks):
     """Tell every slot about a new node at DISTANCE, and that two others are gone."""
     distance, near, neighbor = rows[DISTANCE], rows[NEAR], rows[NEIGHBOR]
@@ -155,7 +154,7 @@ def _announce(rows, node, gone1, gone2, blocks):
         near[i] = distance[i] if nearer else near[i]
 
 
-@njit(**_minimum)
+@lanewise
 def _smallest(rows, blocks):
     """Return the smallest weighted distance, lower bounds included."""
     weight, near = rows[WEIGHT], rows[NEAR]
@@ -165,7 +164,7 @@ def _smallest(rows, blocks):
     return smallest
 
 
-@njit(**_minimum)
+@lanewise
 def _choose(rows, value, blocks):
     """Return what to do at the smallest weighted distance: a pair, a beam, or a stale slot to search (negative)."""
     weight, near, neighbor, node = rows[WEIGHT], rows[NEAR], rows[NEIGHBOR], rows[NODE]
@@ -179,7 +178,7 @@ def _choose(rows, value, blocks):
     return chosen
 
 
-@njit(**_exact)
+@exact
 def _next_event(rows, blocks, bound, spherical):
     """Return (distance, key) of the next merge, searching stale neighbors until none is in the way."""
     while True:
@@ -190,7 +189,7 @@ def _next_event(rows, blocks, bound, spherical):
         _seek(rows, int(-1.0 - key), blocks, bound, spherical)
 
 
-@njit(**_exact)
+@exact
 def _combine(p4, first, second, made, rows, slot1, slot2, scheme):
     """Write the momentum of a merged node; return rapidity and azimuth where the scheme decides them."""
     pt1 = math.sqrt(p4[first, 0] ** 2 + p4[first, 1] ** 2)
@@ -217,7 +216,7 @@ def _combine(p4, first, second, made, rows, slot1, slot2, scheme):
     return y, phi
 
 
-@njit(**_exact)
+@exact
 def _vacate(rows, slot_of, slot, last):
     """Fill a slot by the last one."""
     if slot != last:
@@ -227,7 +226,7 @@ def _vacate(rows, slot_of, slot, last):
     _empty(rows, last)
 
 
-@njit(**_exact)
+@exact
 def sequence(p4, n, power, spherical, bound, scheme, rows, slot_of, parents, dij):
     """Merge the nodes of one jet until one is left, or of one event until none is.
 
@@ -274,7 +273,7 @@ def sequence(p4, n, power, spherical, bound, scheme, rows, slot_of, parents, dij
     return made
 
 
-@njit(**_exact)
+@exact
 def _insert_all(p4, n, power, spherical, bound, rows, slot_of):
     """Fill the slots with the n constituents, each measured against those before it."""
     for slot in range((n // LANES + 1) * LANES):
@@ -287,7 +286,7 @@ def _insert_all(p4, n, power, spherical, bound, rows, slot_of):
         _announce(rows, float(i), ABSENT, ABSENT, blocks)
 
 
-@njit(**_exact)
+@exact
 def _forget(rows, gone, blocks):
     """Tell every slot that a node has become a jet."""
     neighbor = rows[NEIGHBOR]
@@ -295,7 +294,7 @@ def _forget(rows, gone, blocks):
         neighbor[i] = STALE if neighbor[i] == gone else neighbor[i]
 
 
-@njit(**_exact)
+@exact
 def recluster_jets(
     p4, jet_ptr, node_ptr, merge_ptr, first, last, power, spherical, bound, scheme, node_p4, parents, dij
 ):
@@ -316,7 +315,7 @@ def recluster_jets(
         sequence(nodes, n, power, spherical, bound, scheme, rows, slot_of, parents[merges], dij[merges])
 
 
-@njit(**_exact)
+@exact
 def _massless_energy(p, scheme):
     """Return the energy with which a constituent enters: |p| in the pt_scheme, its own otherwise."""
     return math.sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]) if scheme == PT_SCHEME else p[3]
