@@ -116,8 +116,8 @@ def build_loss(spec: str | Mapping[str, Any], *, path: str = "loss") -> nn.Modul
             raise ConfigError("UNKNOWN-KEY", f"{path}.{key}: {name} has no option '{key}'", did_you_mean(key, known))
     if not inspect.isclass(item):
         return FunctionLoss(name, **options)
-    module: nn.Module = item(**options)
-    return module
+    built: Any = item(**options)
+    return built
 
 
 def _options(item: Any) -> set[str]:
