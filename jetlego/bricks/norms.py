@@ -50,13 +50,11 @@ class MaskedBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise ``x (..., in_dim)``; ``mask (...)`` says which items count, and the others come out zero."""
-        if not self.training:
-            return blank(self._apply(x, self.running_mean, self.running_var), mask)
         x = blank(x, mask)
-        mean, var = self._statistics(x, mask)
-        return blank(self._apply(x, mean, var), mask)
+        mean, var = self._statistics(x, mask) if self.training else (self.running_mean, self.running_var)
+        return blank(self._normalise(x, mean, var), mask)
 
-    def _apply(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+    def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         scale = self.weight * (var + self.eps).rsqrt()
         return x * scale.to(x.dtype) + (self.bias - mean * scale).to(x.dtype)
 
@@ -82,6 +80,14 @@ class MaskedBatchNorm(nn.Module):
             self.num_batches_tracked += 1
 
 
+class RMSNorm(nn.RMSNorm):
+    """Root-mean-square norm over the last axis (arXiv:1910.07467), its statistics in float32 under autocast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``weight x / rms(x)``."""
+        return super().forward(at_least_float32(x))
+
+
 def norm(name: str | None, dim: int) -> nn.Module | None:
     """Return a normalisation over the last axis by name: ``batch``, ``layer``, ``rms`` or None."""
     if name is None:
@@ -89,7 +95,7 @@ def norm(name: str | None, dim: int) -> nn.Module | None:
     if name == "batch":
         return MaskedBatchNorm(in_dim=dim)
     if name in ("layer", "rms"):
-        return nn.LayerNorm(dim) if name == "layer" else nn.RMSNorm(dim)
+        return nn.LayerNorm(dim) if name == "layer" else RMSNorm(dim)
     raise ValueError(f"no norm '{name}'; valid: batch, layer, rms")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 KINDS = frozenset({
     "vector", "image", "sequence", "set", "graph", "tree", "table", "batch", "logits", "maps",
-    "pair", "state", "index", "loss", "any", "same",
+    "pair", "weight", "state", "index", "loss", "any", "same",
 })  # fmt: skip
 
 _STUD = re.compile(r"(?P<kinds>[a-z]+(\|[a-z]+)*)(\[(?P<size>\w+)\])?(?P<optional>\?)?")

@@ -1,0 +1,33 @@
+"""The whole vocabulary through the test kit: every brick has an example, every example passes every check."""
+
+import pytest
+
+from jetlego.bricks.homes import home_of
+from jetlego.bricks.registry import bricks
+from jetlego.testing.examples import all_examples
+from jetlego.testing.kit import CHECKS, run_check
+
+EXAMPLES = all_examples()
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_brick(name, check):
+    run_check(check, name, EXAMPLES[name])
+
+
+def test_every_brick_has_an_example():
+    shown = {name.partition("/")[0] for name in EXAMPLES}
+    missing = {entry.name for entry in bricks().values() if entry.kind == "brick"} - shown
+    assert not missing
+
+
+def test_the_table_of_homes_is_what_the_modules_register():
+    registered = {e.name: e.make.__module__ for e in bricks().values() if e.make.__module__.startswith("jetlego")}
+    assert registered == home_of()
+
+
+def test_reasons_for_skipping_are_reasons():
+    for name, example in EXAMPLES.items():
+        assert set(example.skip) <= set(CHECKS), name
+        assert all(len(reason) > 15 for reason in example.skip.values()), name
