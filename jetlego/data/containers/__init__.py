@@ -1,0 +1,1 @@
+"""Containers: files as named columns over entries, whatever wrote them. One file a container."""

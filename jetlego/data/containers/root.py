@@ -1,0 +1,153 @@
+"""ROOT files: a TTree or an RNTuple as a table of branches, read through uproot.
+
+Only exact names reach uproot, never expressions, which it would hand to Python's own evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import uproot
+
+from jetlego.data.containers.table import Array, Table, cut_at
+from jetlego.data.files import first_bytes, not_what_it_says
+from jetlego.errors import ConfigError, DataError, quoted
+
+_TREE, _NTUPLE = "TTree", "ROOT::RNTuple"
+_SERVICE_TREES = frozenset({"Runs", "LuminosityBlocks", "MetaData", "ParameterSets"})
+
+
+class RootTable(Table):
+    """One tree of an open ROOT file; make it by :func:`open_root`."""
+
+    def __init__(self, path: Path, file: Any, tree: str) -> None:
+        self.path, self.title, self._file = path, tree, file
+        self._tree = _get(file, path, tree)
+
+    @property
+    def num_entries(self) -> int:
+        """Number of entries."""
+        return int(self._tree.num_entries)
+
+    @cached_property
+    def _branches(self) -> dict[str, Any]:
+        return _branches_of(self._tree)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a branch of this short or full name."""
+        return name in self._branches
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Short names of all branches; a full path such as ``Jet/Jet.PT`` is understood as well."""
+        return list(self._branches)
+
+    def column(self, name: str, start: int, stop: int) -> Array:
+        """Return entries of one branch as an awkward array."""
+        branch = self._branches[name]
+        if isinstance(branch, uproot.TBranch):
+            return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+        return branch.array(entry_start=start, entry_stop=stop)
+
+    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
+        """Return cuts near ``step`` that fall between baskets or clusters, so that none is decompressed twice."""
+        return cut_at(self._offsets, start, stop, step)
+
+    @cached_property
+    def _offsets(self) -> list[int]:
+        if hasattr(self._tree, "cluster_summaries"):
+            return [int(c.num_first_entry) for c in self._tree.cluster_summaries]
+        longest = max(self._tree.branches, key=lambda b: b.compressed_bytes, default=None)
+        return [] if longest is None else [int(o) for o in longest.entry_offsets]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def open_root(path: Path, *, tree: str | None = None, wanted: Iterable[str] = ()) -> RootTable:
+    """Return the tree of a ROOT file that holds jets.
+
+    Parameters
+    ----------
+    tree
+        Name of the TTree or RNTuple; None: the one that has most of the ``wanted`` branches.
+
+    Raises
+    ------
+    DataError
+        ``NOT-ROOT``, ``BAD-FILE``, ``NO-TREE``.
+    ConfigError
+        ``TREE-AMBIGUOUS`` if several trees have them.
+    """
+    file = _open(path)
+    try:
+        return _choose(path, file, tree, frozenset(wanted))
+    except BaseException:
+        file.close()
+        raise
+
+
+def open_trees(path: Path) -> list[RootTable]:
+    """Return every tree of a file, service trees of NanoAOD left out; they share one open file."""
+    file = _open(path)
+    try:
+        return [RootTable(path, file, name) for name in _candidates(path, file)]
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open(path: Path) -> Any:
+    head = first_bytes(path)
+    if not head.startswith(b"root"):
+        raise not_what_it_says(path, "root", head)
+    try:
+        return uproot.open(path, object_cache=None, array_cache=None)
+    except Exception as error:  # uproot raises many kinds on damaged headers
+        raise DataError("BAD-FILE", f"{path}: cannot be opened as ROOT: {quoted(str(error).strip())}") from error
+
+
+def _get(file: Any, path: Path, name: str) -> Any:
+    try:
+        return file[name]
+    except Exception as error:
+        what = f"{path}: '{quoted(name)}' cannot be opened: {quoted(str(error).strip())}"
+        raise DataError("BAD-FILE", what) from error
+
+
+def _candidates(path: Path, file: Any) -> list[str]:
+    kinds = file.classnames(recursive=True, cycle=False)
+    names = [name for name, kind in kinds.items() if kind in (_TREE, _NTUPLE)]
+    if not names:
+        raise DataError("NO-TREE", f"{path} contains no tree")
+    return [name for name in names if name not in _SERVICE_TREES] or names
+
+
+def _choose(path: Path, file: Any, tree: str | None, wanted: frozenset[str]) -> RootTable:
+    names = _candidates(path, file)
+    if tree is not None:
+        if tree not in file.keys(recursive=True, cycle=False):
+            raise DataError("NO-TREE", f"{path} contains no tree '{quoted(tree)}'", "it has " + ", ".join(names))
+        return RootTable(path, file, tree)
+    tables = [RootTable(path, file, name) for name in names]
+    found = [sum(map(table.has, wanted)) for table in tables]
+    best = [table for table, number in zip(tables, found, strict=True) if number == max(found)]
+    if len(best) > 1:
+        what = f"{path} contains several trees: {quoted(', '.join(t.title for t in best))}"
+        raise ConfigError("TREE-AMBIGUOUS", what, "name one by the schema key tree")
+    return best[0]
+
+
+def _branches_of(tree: Any) -> dict[str, Any]:
+    """Return {name: branch}; short names first, full paths added where they differ."""
+    if not isinstance(tree, uproot.TTree):
+        return {name: tree[name] for name in tree.keys(recursive=False)}
+    out: dict[str, Any] = {}
+    for full, branch in tree.iteritems(recursive=True):
+        out.setdefault(branch.name, branch)
+        out.setdefault(full, branch)
+    return out

@@ -1,0 +1,104 @@
+"""What every container offers: column names, a number of entries, and slices of columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jetlego.errors import DataError, did_you_mean, quoted
+
+Array = Any
+"""An awkward or NumPy array over entries; what is inside is told by its dimensions."""
+
+
+class Table(ABC):
+    """An open file of named columns; closes with its ``with`` block.
+
+    Column names are whole words: they may hold any printable character and are never split.
+    """
+
+    path: Path
+    title: str = ""
+
+    @property
+    @abstractmethod
+    def num_entries(self) -> int:
+        """Number of entries (rows, events)."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """Every column that can be read."""
+
+    @abstractmethod
+    def column(self, name: str, start: int, stop: int) -> Array:
+        """Return entries ``start:stop`` of one column that exists."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a column of this name."""
+        return name in self.names
+
+    def read(self, names: Iterable[str], start: int, stop: int) -> dict[str, Array]:
+        """Return {name: entries ``start:stop``}.
+
+        Raises
+        ------
+        DataError
+            ``NO-BRANCH`` with file, name and nearest names; ``BAD-FILE`` with file, name and entry range.
+        """
+        out = {}
+        for name in dict.fromkeys(names):
+            self.require(name)
+            try:
+                out[name] = self.column(name, start, stop)
+            except (DataError, MemoryError):
+                raise
+            except Exception as error:  # the libraries below raise anything at all on damaged bytes
+                what = f"{self.path}: '{quoted(name)}', entries {start} to {stop}, cannot be read: {quoted(error)}"
+                raise DataError("BAD-FILE", _first_line(what)) from error
+        return out
+
+    def require(self, name: str) -> None:
+        """Raise ``DataError`` ``NO-BRANCH`` unless there is a column of this name."""
+        if not self.has(name):
+            what = f"{self.path}: there is no branch or column '{quoted(name)}'" + self._within()
+            raise DataError("NO-BRANCH", what, did_you_mean(name, self.names))
+
+    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
+        """Return entry numbers from ``start`` to ``stop`` at which reading may stop, about ``step`` apart."""
+        return [*range(start, stop, max(step, 1)), stop]
+
+    def _within(self) -> str:
+        return f" in '{self.title}'" if self.title else ""
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def cut_at(offsets: Sequence[int], start: int, stop: int, step: int) -> list[int]:
+    """Return cuts of ``start:stop`` near multiples of ``step``, at storage boundaries where one is close by.
+
+    Parameters
+    ----------
+    offsets
+        Ascending entry numbers at which baskets, clusters or row groups begin.
+    """
+    cuts, inside = [start], [int(o) for o in offsets if start < o < stop]
+    while stop - cuts[-1] > step:
+        last = cuts[-1]
+        near = [o for o in inside if last + step // 2 < o <= last + step]
+        cuts.append(near[-1] if near else last + step)
+    return [*cuts, stop] if stop > start else [start]
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else text

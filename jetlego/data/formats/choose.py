@@ -1,0 +1,108 @@
+"""From a file to the reader that understands it; automatic choice says what it saw and what is nearest."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from jetlego.data.containers.open import open_tables
+from jetlego.data.containers.table import Table
+from jetlego.data.files import container_of
+from jetlego.data.formats.reader import Reader, Request
+from jetlego.data.schemas.load import load_schema, shipped_schemas
+from jetlego.data.schemas.schema import Schema
+from jetlego.errors import ConfigError, DataError, quoted
+
+_READERS = {"ntuple": "ntuple:NtupleReader"}
+_TABLES = ("root", "hdf5", "parquet", "npz")
+
+
+def open_reader(path: Path, schema: str | Path | dict | Schema, request: Request) -> Reader:
+    """Return the open reader of a file.
+
+    Parameters
+    ----------
+    schema
+        A layout, or ``"auto"``.
+
+    Raises
+    ------
+    DataError
+        ``NO-SCHEMA`` if automatic choice finds no layout that fits; whatever the container says of a bad file.
+    """
+    if schema != "auto":
+        chosen = load_schema(schema)
+        return _reader_class(chosen)(path, chosen, request)
+    chosen, table = choose_schema(path)
+    if table is None:
+        return _reader_class(chosen)(path, chosen, request)
+    return _reader_class(chosen)(path, chosen, request, table=table)
+
+
+def _reader_class(schema: Schema) -> type:
+    module, _, name = _READERS[schema.format].partition(":")
+    return getattr(importlib.import_module(f"jetlego.data.formats.{module}"), name)
+
+
+def choose_schema(path: Path) -> tuple[Schema, Table | None]:
+    """Return the shipped layout that fits a file best, and its open table if it is one of columns."""
+    container = container_of(path)
+    candidates = [s for s in shipped_schemas().values() if s.recognise is not None and container in s.containers]
+    if container not in _TABLES:
+        return candidates[0], None
+    tables = open_tables(path, container)
+    try:
+        schema, table = _best(path, candidates, tables)
+    except BaseException:
+        _close(tables)
+        raise
+    _close(t for t in tables if t is not table)
+    return schema, table
+
+
+def _close(tables: Iterable[Table]) -> None:
+    for table in tables:
+        table.close()
+
+
+def _best(path: Path, candidates: list[Schema], tables: list[Table]) -> tuple[Schema, Table]:
+    fits = [(len(_signature(s)), s, t) for t in tables for s in candidates if _fits(s, t)]
+    if not fits:
+        raise DataError("NO-SCHEMA", f"{path}: no known layout fits; {_seen(tables)}", _nearest(candidates, tables))
+    most = max(rank for rank, _, _ in fits)
+    best = [(s, t) for rank, s, t in fits if rank == most]
+    trees = {t.title for _, t in best}
+    if len(trees) > 1:
+        what = f"{path} contains several trees of jets: {quoted(', '.join(sorted(trees)))}"
+        raise ConfigError("TREE-AMBIGUOUS", what, "name one by the schema key tree")
+    return best[0]
+
+
+def _signature(schema: Schema) -> tuple[str, ...]:
+    return schema.recognise.columns if schema.recognise else ()
+
+
+def _fits(schema: Schema, table: Table) -> bool:
+    rule = schema.recognise
+    return rule is not None and (rule.tree in (None, table.title)) and all(table.has(name) for name in rule.columns)
+
+
+def _seen(tables: list[Table]) -> str:
+    table = max(tables, key=lambda t: len(t.names))
+    names = list(table.names)
+    more = f" ... ({len(names)} in all)" if len(names) > 12 else ""
+    within = f" in '{table.title}'" if table.title else ""
+    return f"there are the columns {quoted(', '.join(names[:12]))}{more}{within}" if names else "there are no columns"
+
+
+def _nearest(candidates: list[Schema], tables: list[Table]) -> str:
+    def missing(schema: Schema) -> list[str]:
+        return min(([n for n in _signature(schema) if not t.has(n)] for t in tables), key=len)
+
+    ranked = sorted(candidates, key=lambda s: len(missing(s)) / max(len(_signature(s)), 1))
+    advice = "describe it by a schema of your own: schema=file.yaml"
+    if not ranked:
+        return advice
+    lacks = ", ".join(missing(ranked[0])[:4])
+    return f"nearest is '{ranked[0].name}', for which {quoted(lacks)} is missing; or {advice}"

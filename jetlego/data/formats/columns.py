@@ -1,0 +1,131 @@
+"""Which columns of a table one read needs, by purpose, and what becomes of a column on its way to a jet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jetlego.data.containers.table import Table
+from jetlego.data.formats.reader import Request
+from jetlego.data.labels import one_hot_columns
+from jetlego.data.schemas.schema import COLUMN_TYPES, COLUMN_UNITS, Column, Momentum, Particles, Schema
+
+JET_QUANTITIES = ("pt", "eta", "phi", "energy", "mass")
+_MOMENTA = frozenset({"part_px", "part_py", "part_pz", "part_energy"})
+
+
+@dataclass(frozen=True)
+class ColumnSet:
+    """Columns by purpose; each map is {canonical name or quantity: column}.
+
+    Parameters
+    ----------
+    momenta, constituents
+        Of the particles.
+    jet_momenta, jets
+        Of the jets.
+    one_hot
+        {class: column}, None if the truth is not one-hot.
+    label, weight
+        Class number; jet weight.
+    carried
+        Source names asked for by the caller that the schema does not know.
+    sources
+        Every source name to read.
+    """
+
+    momenta: Mapping[str, Column]
+    constituents: Mapping[str, Column]
+    jet_momenta: Mapping[str, Column]
+    jets: Mapping[str, Column]
+    one_hot: Mapping[str, Column] | None
+    label: Column | None
+    weight: Column | None
+    carried: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
+    """Return what to read from ``table``.
+
+    Raises
+    ------
+    DataError
+        ``NO-BRANCH`` for a required column that is not there.
+    """
+    particles = schema.particles
+    momenta = {key: particles.quantities[key] for key in particles.form or ()} if particles else {}
+    constituents = _beside(particles, table, request)
+    jets = _beside(schema.jets, table, request)
+    jet_momenta = {f"jet_{key}": column for key, column in schema.jets.quantities.items() if key in JET_QUANTITIES}
+    form = {key: schema.jets.quantities[key] for key in schema.jets.form or ()}
+    label = schema.label
+    one_hot = one_hot_columns(label, request.classes, table.has) if label and label.one_hot is not None else None
+    number = _label_column(schema, table)
+    known = {*constituents, *jets, *jet_momenta, *_MOMENTA}
+    carried = tuple(name for name in request.columns or () if name not in known)
+    used: list[Column] = [*momenta.values(), *constituents.values(), *jets.values(), *jet_momenta.values(),
+                          *form.values(), *(one_hot or {}).values()]  # fmt: skip
+    used += [c for c in (number, schema.weight, particles.weight if particles else None, schema.jets.raw_factor) if c]
+    sources = dict.fromkeys([*_names(used), *_structural(particles), *carried])
+    for name in sources:
+        table.require(name)
+    return ColumnSet(momenta, constituents, form, {**jet_momenta, **jets}, one_hot, number, schema.weight, carried,
+                     tuple(sources))  # fmt: skip
+
+
+def _beside(part: Momentum | None, table: Table, request: Request) -> dict[str, Column]:
+    if part is None:
+        return {}
+    present = {name: c for name, c in part.optional.items() if c.column is None or table.has(c.column)}
+    given = {**part.columns, **present}
+    return {name: column for name, column in given.items() if request.wants(name)}
+
+
+def _label_column(schema: Schema, table: Table) -> Column | None:
+    label = schema.label
+    if label is None or (label.column is None and label.expr is None):
+        return None
+    column = label.column or Column(expr=label.expr)
+    if label.optional and column.column is not None and not table.has(column.column):
+        return None
+    return column
+
+
+def _structural(particles: Particles | None) -> Iterable[str]:
+    if particles is None:
+        return ()
+    valid = particles.valid
+    names = [particles.jet_index, particles.particle_index, particles.refs]
+    names += [valid.column, *valid.any_nonzero] if valid else []
+    return [name for name in names if name is not None]
+
+
+def _names(columns: Iterable[Column]) -> Iterable[str]:
+    for column in columns:
+        if column.column is not None:
+            yield column.column
+
+
+def source_array(column: Column, raw: Mapping[str, Any]) -> Any:
+    """Return the array that a column stands for."""
+    array = raw[str(column.column)]
+    return array if column.element is None else array[:, column.element]
+
+
+def finished(values: np.ndarray, name: str, column: Column, schema: Schema) -> np.ndarray:
+    """Return packed values in canonical unit and type."""
+    unit = column.unit or COLUMN_UNITS.get(name, "none")
+    scale = {"none": 1.0, "momentum": schema.momentum_scale, "length": schema.length_scale}[unit] ** column.power
+    if scale != 1:
+        values = (values * scale).astype(values.dtype if values.dtype.kind == "f" else np.float32)
+    wanted = column.dtype or COLUMN_TYPES.get(name)
+    if wanted is not None:
+        return values.astype(wanted)
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
+Pack = Callable[[Any, str], np.ndarray]

@@ -1,0 +1,50 @@
+"""Tables of any container to jets, as a schema says: the way of nearly every layout."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from jetlego.data.containers.open import open_table
+from jetlego.data.containers.table import Table
+from jetlego.data.formats.assemble import assemble
+from jetlego.data.formats.columns import ColumnSet, column_set
+from jetlego.data.formats.layouts import Place
+from jetlego.data.formats.reader import Reader, Request
+from jetlego.data.jets import Jets
+from jetlego.data.schemas.schema import Schema
+
+
+class NtupleReader(Reader):
+    """Jets of one table."""
+
+    def __init__(self, path: Path, schema: Schema, request: Request, *, table: Table | None = None) -> None:
+        super().__init__(path, schema, request)
+        self.table: Table = open_table(path, schema) if table is None else table
+        try:
+            self.columns: ColumnSet = column_set(self.table, schema, request)
+        except BaseException:
+            self.table.close()
+            raise
+
+    @property
+    def num_entries(self) -> int:
+        """Number of entries of the table."""
+        return self.table.num_entries
+
+    def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
+        """Yield jets of entries ``start:stop``, cut at storage boundaries."""
+        end = self.num_entries if stop is None else min(stop, self.num_entries)
+        cuts = self.table.boundaries(start, end, step or max(end - start, 1))
+        for first, last in itertools.pairwise(cuts):
+            yield self.chunk(first, last)
+
+    def chunk(self, start: int, stop: int) -> Jets:
+        """Return the jets of entries ``start:stop``."""
+        raw = self.table.read(self.columns.sources, start, stop)
+        return assemble(self.columns, self.schema, self.request, raw, Place(self.path, start))
+
+    def close(self) -> None:
+        """Close the table."""
+        self.table.close()

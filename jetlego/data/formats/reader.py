@@ -1,0 +1,73 @@
+"""The contract between `read_jets` and the formats: what is asked for, and an open file that answers in chunks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jetlego.data.jets import Jets
+from jetlego.data.schemas.schema import Schema
+from jetlego.data.tally import Tally
+
+Nonfinite = Literal["error", "drop-particle", "drop-jet", "zero"]
+Classes = Mapping[str, "str | int | list[str | int] | tuple[str | int, ...]"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller wants from every file.
+
+    Parameters
+    ----------
+    columns
+        Canonical or source names beside the momenta; None for all that the schema knows.
+    classes
+        {class: truth branch, class of the schema, number of a class, or a list of these}, in output order.
+    where
+        Expression over columns; jets to keep.
+    nonfinite
+        What to do with NaN and infinite momenta.
+    tally
+        Where oddities are counted.
+    """
+
+    columns: tuple[str, ...] | None = None
+    classes: Classes | None = None
+    where: str | None = None
+    nonfinite: Nonfinite = "error"
+    tally: Tally = field(default_factory=Tally)
+
+    def wants(self, name: str) -> bool:
+        """Return whether a column is asked for."""
+        return self.columns is None or name in self.columns
+
+
+class Reader(ABC):
+    """One open file of a known layout; closes with its ``with`` block."""
+
+    def __init__(self, path: Path, schema: Schema, request: Request) -> None:
+        self.path, self.schema, self.request = path, schema, request
+
+    @property
+    @abstractmethod
+    def num_entries(self) -> int | None:
+        """Number of entries (jets or events); None if the file must be read to know."""
+
+    @abstractmethod
+    def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
+        """Yield the jets of entries ``start:stop``, about ``step`` entries at a time, all at once for None.
+
+        Labels may hold the codes of :mod:`jetlego.data.labels`; they are checked after selection.
+        """
+
+    def close(self) -> None:  # noqa: B027  (readers of text close their stream when they reach its end)
+        """Let go of the file."""
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

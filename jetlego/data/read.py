@@ -1,0 +1,173 @@
+"""Jets from files: `read_jets` for all at once, `iterate_jets` for chunks in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from jetlego.data.files import Paths, check_duplicates, find_files
+from jetlego.data.formats.choose import open_reader
+from jetlego.data.formats.reader import Classes, Nonfinite, Request
+from jetlego.data.jets import Jets
+from jetlego.data.labels import check_labels
+from jetlego.data.schemas.schema import Schema
+from jetlego.data.screen import check_units, screen
+from jetlego.errors import ConfigError, DataError
+
+Where = str | Callable[[Jets], np.ndarray]
+SchemaLike = str | Path | dict[str, Any] | Schema
+
+
+def read_jets(
+    path_or_paths: Paths,
+    *,
+    schema: SchemaLike = "auto",
+    where: Where | None = None,
+    entries: tuple[int, int | None] | None = None,
+    classes: Classes | None = None,
+    columns: Sequence[str] | None = None,
+    nonfinite: Nonfinite = "error",
+    on_bad_file: Literal["error", "skip"] = "error",
+) -> Jets:
+    """Read all jets of some files.
+
+    Parameters
+    ----------
+    path_or_paths
+        Files, globs, or ``sample://top`` and the like for the embedded jets.
+    schema
+        Name of a layout (``jetlego data schemas`` lists them), a YAML file, a dict of the same form, or ``"auto"``.
+    where
+        Jets to keep: an expression over columns such as ``"jet_pt > 600"``, or a function of `Jets` that returns
+        a (B,) bool mask.
+    entries
+        (start, stop), counted through all files: jets or events to look at, before any selection.
+    classes
+        {class: truth branch or class of the schema, or a list of these}, in the order of the label. Default: those of
+        the schema.
+    columns
+        Columns to read beside the momenta, by canonical or source name. Default: all that the schema knows.
+    nonfinite
+        What to do with NaN and infinite momenta: ``"error"``, ``"drop-particle"``, ``"drop-jet"`` or ``"zero"``.
+    on_bad_file
+        ``"skip"`` leaves out unreadable files, with a warning that names them.
+
+    Returns
+    -------
+    Jets
+        In input order; momenta in GeV, angles in radian, lengths in mm.
+
+    Raises
+    ------
+    DataError
+        ``NO-FILES``, ``NOT-ROOT``, ``NO-TREE``, ``BAD-FILE``, ``NO-BRANCH``, ``RAGGED-MISMATCH``, ``NONFINITE``,
+        ``LABELS``, ``NO-JETS``, ``DUPLICATE-INPUT``.
+    ConfigError
+        ``TREE-AMBIGUOUS``, or what is wrong with the schema.
+    """
+    chunks = iterate_jets(path_or_paths, schema=schema, step=None, where=where, entries=entries, classes=classes,
+                          columns=columns, nonfinite=nonfinite, on_bad_file=on_bad_file)  # fmt: skip
+    return Jets.concatenate(list(chunks))
+
+
+def iterate_jets(
+    paths: Paths,
+    *,
+    schema: SchemaLike = "auto",
+    step: int | None = 20_000,
+    where: Where | None = None,
+    entries: tuple[int, int | None] | None = None,
+    classes: Classes | None = None,
+    columns: Sequence[str] | None = None,
+    nonfinite: Nonfinite = "error",
+    on_bad_file: Literal["error", "skip"] = "error",
+) -> Iterator[Jets]:
+    """Yield jets in chunks, each file opened once; options as in :func:`read_jets`.
+
+    Parameters
+    ----------
+    step
+        Entries a chunk, about: chunks end where baskets, clusters or row groups end. None: a whole file at a time.
+
+    Yields
+    ------
+    Jets
+        Never an empty chunk; ``DataError`` ``NO-JETS`` at the end if nothing was left at all.
+    """
+    files = find_files(paths)
+    check_duplicates(files)
+    request = Request(columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite)
+    tally, window = request.tally, _Window(*(entries or (0, None)))
+    for index, path in enumerate(files):
+        try:
+            for jets in _file_chunks(path, index, schema, request, window, step, where):
+                tally.kept += jets.num_jets
+                yield jets
+        except DataError as error:
+            if on_bad_file != "skip" or not _unreadable(error):
+                raise
+            tally.bad_files.append(str(error))
+        if window.closed:
+            break
+    tally.warn()
+    if not tally.kept:
+        raise DataError("NO-JETS", f"{_named(files)} gave {tally.jets} jets, and none is left after selection")
+
+
+def _unreadable(error: DataError) -> bool:
+    """Whether the file itself is damaged, rather than its content at odds with what was asked."""
+    return error.id in ("BAD-FILE", "NO-TREE") or error.id.startswith("NOT-")
+
+
+@dataclass
+class _Window:
+    """The entries still to be read, counted through all files."""
+
+    start: int
+    stop: int | None
+
+    @property
+    def closed(self) -> bool:
+        return self.stop is not None and self.stop <= 0
+
+    def advance(self, entries: int) -> None:
+        self.start = max(0, self.start - entries)
+        self.stop = None if self.stop is None else self.stop - entries
+
+
+def _file_chunks(
+    path: Path, index: int, schema: SchemaLike, request: Request, window: _Window, step: int | None, where: Where | None
+) -> Iterator[Jets]:
+    with open_reader(path, schema, request) as reader:
+        checked = False
+        for part in reader.chunks(window.start, window.stop, step):
+            jets = screen(part, path, reader.schema, request)
+            if not checked and jets.num_jets:
+                check_units(jets, path)
+                checked = True
+            jets = _selected(jets, where)
+            check_labels(jets, path)
+            if jets.num_jets:
+                file_index = np.full(jets.num_jets, index, np.int64)
+                yield replace(jets, jet={**jets.jet, "file_index": file_index})
+        window.advance(reader.num_entries or 0)
+
+
+def _selected(jets: Jets, where: Where | None) -> Jets:
+    if where is None:
+        return jets
+    if isinstance(where, str):
+        raise ConfigError("BAD-VALUE", "expressions are not read yet; give a function of Jets")
+    mask = np.asarray(where(jets))
+    if mask.dtype != bool or mask.shape != (jets.num_jets,):
+        what = f"where gave {mask.dtype} of shape {mask.shape} for {jets.num_jets} jets"
+        raise ConfigError("BAD-VALUE", what, "it must be one bool a jet")
+    return jets.select(mask)
+
+
+def _named(files: list[Path]) -> str:
+    return str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"

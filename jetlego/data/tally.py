@@ -1,0 +1,46 @@
+"""What reading dropped or found odd, counted over all files and told once, at the end."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+
+from jetlego.errors import JetlegoWarning
+
+
+@dataclass
+class Tally:
+    """Counters of one read; :meth:`warn` turns them into warnings.
+
+    Parameters
+    ----------
+    jets, constituents
+        Read so far, before any selection.
+    kept
+        Jets left after selection.
+    found
+        {(warning ID, text): number of cases}.
+    bad_files
+        Files skipped on request, each with its reason.
+    """
+
+    jets: int = 0
+    kept: int = 0
+    constituents: int = 0
+    found: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bad_files: list[str] = field(default_factory=list)
+
+    def add(self, id: str, text: str, number: int) -> None:
+        """Count ``number`` cases of one warning; ``{n}`` and ``{share}`` in the text are filled in at the end."""
+        if number:
+            self.found[id, text] += int(number)
+
+    def warn(self) -> None:
+        """Give one warning for each kind of case that occurred."""
+        for (id, text), number in self.found.items():
+            share = f"{number / max(self.constituents, 1):.2g}"
+            warnings.warn(JetlegoWarning(id, text.format(n=number, share=share)), stacklevel=3)
+        if self.bad_files:
+            what = f"{len(self.bad_files)} bad files were skipped: {', '.join(self.bad_files[:5])}"
+            warnings.warn(JetlegoWarning("BAD-FILE", what), stacklevel=3)
