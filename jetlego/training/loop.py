@@ -45,7 +45,26 @@ class Progress:
     loss_sum: float = 0.0
     jets_seen: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def start_next_epoch(self) -> None:
+        """Count the epoch and clear what is summed over one; ``cpu_seconds`` runs on."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss_sum, self.jets_seen, self.seconds = 0.0, 0, 0.0
+
+
+class _Clock:
+    """Adds wall and processor time to a :class:`Progress`, step by step."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.wall, self.cpu = progress, time.perf_counter(), time.process_time()
+
+    def tick(self) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.progress.seconds += wall - self.wall
+        self.progress.cpu_seconds += cpu - self.cpu
+        self.wall, self.cpu = wall, cpu
 
 
 class Trainer:
@@ -97,26 +116,36 @@ class Trainer:
         JetlegoError
             ``DIVERGED`` after too many non-finite losses in a row.
         """
-        for _ in range(self.progress.epoch, self.config.training.epochs):
+        while self.fraction_done < 1.0:
             self._train_epoch(stop)
             self._close_epoch()
         return self.progress
 
+    @property
+    def fraction_done(self) -> float:
+        """Share of the run behind us: of its CPU minutes if it has a budget, else of its steps."""
+        minutes = self.config.training.minutes
+        if minutes is not None:
+            return self.progress.cpu_seconds / (60.0 * minutes)
+        return self.progress.step / self.total_steps
+
     def _train_epoch(self, stop: StopRequest) -> None:
-        progress, began = self.progress, time.perf_counter()
-        self.observer.stage(f"epoch {progress.epoch + 1}/{self.config.training.epochs}", self.batches_per_epoch)
+        progress, clock = self.progress, _Clock(self.progress)
+        last = "" if self.config.training.minutes else f"/{self.config.training.epochs}"
+        self.observer.stage(f"epoch {progress.epoch + 1}{last}", self.batches_per_epoch)
         self.observer.advance(progress.batch)
         self.model.train()
         for batch in self._batches():
             loss = self._step(batch)
             progress.batch += 1
             progress.step += 1
+            clock.tick()
             self.observer.advance(1, loss=loss)
             if stop.requested(self.fabric):
-                progress.seconds += time.perf_counter() - began
                 path = self._save(best=False)
                 raise Preempted("PREEMPT", f"stopped at step {progress.step}, saved as {path}", "add --resume to go on")
-        progress.seconds += time.perf_counter() - began
+            if self.fraction_done >= 1.0:
+                break
 
     def _batches(self) -> Iterator[JetBatch]:
         """Yield the rest of this epoch; rank r takes rows r, r + R, ... of each global batch."""
@@ -128,7 +157,7 @@ class Trainer:
 
     def _step(self, batch: JetBatch) -> float:
         settings, progress = self.config.training, self.progress
-        rate = learning_rate_factor(progress.step / self.total_steps, settings.schedule) * settings.optimizer.lr
+        rate = learning_rate_factor(self.fraction_done, settings.schedule) * settings.optimizer.lr
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -164,6 +193,7 @@ class Trainer:
             "epoch": progress.epoch + 1, "step": progress.step, "train_loss": progress.loss_sum / max(1, progress.jets_seen),
             **{f"val_{name}": value for name, value in figures.items()},
             "lr": self.optimizer.param_groups[0]["lr"], "seconds": round(progress.seconds, 3),
+            "cpu_seconds": round(progress.cpu_seconds, 3),
             "jets_per_second": round(progress.jets_seen / max(progress.seconds, 1e-9), 1), "skipped": progress.skipped_steps,
         }
         chosen = figures[self.config.training.select]
@@ -172,7 +202,7 @@ class Trainer:
         if best:
             progress.best_value, progress.best_epoch = value, progress.epoch
         progress.history.append(row)
-        progress.epoch, progress.batch, progress.loss_sum, progress.jets_seen, progress.seconds = progress.epoch + 1, 0, 0.0, 0, 0.0
+        progress.start_next_epoch()
         self._save(best=best)
         self._log()
         self.observer.epoch({**row, "best": best})

@@ -1,0 +1,117 @@
+"""Architectures side by side: every entry and seed trained on the same jets, resumable, summed up in one table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetlego.atomic import write_atomic
+from jetlego.benchmark.accuracy_config import BenchConfig, Entry
+from jetlego.benchmark.boosted_tree import train_boosted_tree
+from jetlego.training.config import RunConfig
+from jetlego.training.load_config import load_config
+from jetlego.training.observer import Observer
+from jetlego.training.run import Run
+from jetlego.training.splits import Splits, read_splits
+from jetlego.training.train import train
+
+_FIGURES = ("auc", "accuracy")
+
+
+def compare(config: BenchConfig, source: Path, out: Path, *, observer: Observer | None = None) -> list[dict[str, Any]]:
+    """Train whatever is not trained yet and return one row an entry.
+
+    Parameters
+    ----------
+    config
+        The comparison.
+    source
+        Its YAML file: the entries' paths are relative to it.
+    out
+        Folder with one run folder an entry and seed; an entry that is there is not trained again.
+    observer
+        Told of progress.
+
+    Returns
+    -------
+    list of dict
+        ``name, auc, auc_spread, background_rejection_0.3, ..., parameters, train_rate, rate, unit`` with the mean over
+        seeds and, as ``*_spread``, their standard deviation.
+    """
+    observer = observer or Observer()
+    splits: Splits | None = None
+    rows = []
+    for entry in config.entries:
+        results = []
+        for seed in config.seeds:
+            folder = out / f"{_slug(entry.name)}-seed{seed}"
+            if entry.boosted_tree is None:
+                results.append(_network(config, entry, source, folder, seed, observer))
+                continue
+            splits = splits or read_splits(config.data)
+            results.append(_boosted(splits, config, entry, folder, seed))
+        rows.append(_summary(entry.name, results))
+    return rows
+
+
+def _network(
+    bench: BenchConfig, entry: Entry, source: Path, folder: Path, seed: int, observer: Observer
+) -> dict[str, Any]:
+    words = [f"{key}={json.dumps(value)}" for key, value in entry.change.items()]
+    base = load_config(source.parent / str(entry.config), [*words, f"training.seed={seed}"])
+    shared = {key: getattr(bench.data, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")}
+    data = base.data.model_copy(update=shared)
+    training = base.training.model_copy(update={"minutes": bench.minutes} if bench.minutes else {})
+    config = RunConfig.model_validate({**base.resolved(), "data": data.model_dump(by_alias=True),
+                                       "training": training.model_dump(), "name": entry.name})
+    run = train(config, folder, resume=True, observer=observer)
+    return {**run.metrics(), "rate": _inference_rate(run, folder)}
+
+
+def _inference_rate(run: Run, folder: Path) -> float:
+    """Return jets a second from raw jets to scores, measured once and kept beside the run."""
+    kept = folder / "inference.json"
+    if not kept.exists():
+        from jetlego.data.jets import Jets
+
+        jets: Jets = read_splits(run.config.data).test
+        run.predict(jets)
+        began = time.perf_counter()
+        run.predict(jets)
+        rate = jets.num_jets / (time.perf_counter() - began)
+        write_atomic(kept, json.dumps({"jets_per_second": rate}))
+    return float(json.loads(kept.read_text())["jets_per_second"])
+
+
+def _boosted(splits: Splits, bench: BenchConfig, entry: Entry, folder: Path, seed: int) -> dict[str, Any]:
+    kept = folder / "metrics.json"
+    if not kept.exists():
+        result = train_boosted_tree(splits, entry.boosted_tree or [], bench.data, seed=seed)
+        write_atomic(kept, json.dumps(result, indent=1))
+    return json.loads(kept.read_text())
+
+
+def _summary(name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "seeds": len(results), "parameters": results[0]["train"]["parameters"]}
+    figures = {figure: [r["test"][figure] for r in results] for figure in _FIGURES}
+    for efficiency in results[0]["test"]["background_rejection"]:
+        figures[f"background_rejection_{efficiency}"] = [r["test"]["background_rejection"][efficiency] for r in results]
+    for figure, values in figures.items():
+        known = [v for v in values if v is not None]
+        row[figure] = float(np.mean(known)) if known else None
+        row[f"{figure}_spread"] = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    row["train_seconds"] = float(np.mean([r["train"]["seconds"] for r in results]))
+    rates = [r["train"]["best"]["jets_per_second"] for r in results if "best" in r["train"]]
+    row["train_rate"] = float(np.mean(rates)) if rates else None
+    row["rate"] = float(np.mean([r["rate"] for r in results])) if "rate" in results[0] else None
+    row["unit"] = "jets/s"
+    return row
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")

@@ -1,0 +1,50 @@
+"""What ``jetlego bench CONFIG`` compares: entries on one data set, several seeds, equal minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from jetlego.data.yaml_reader import read_yaml
+from jetlego.errors import ConfigError, quoted
+from jetlego.training.config import DataConfig, Section
+
+
+class Entry(Section):
+    """One competitor: a run's configuration with changes, or a boosted tree on jet columns."""
+
+    name: str
+    config: str | None = Field(None, description="a run's YAML, relative to the bench's")
+    change: dict[str, Any] = Field({}, description="dotted keys of the run and their values")
+    boosted_tree: list[str] | None = Field(None, description="jet columns for a gradient-boosted tree")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Entry:
+        if (self.config is None) == (self.boosted_tree is None):
+            raise ValueError(f"entry '{self.name}' needs either config or boosted_tree")
+        return self
+
+
+class BenchConfig(Section):
+    """A comparison."""
+
+    title: str = "Architectures side by side"
+    data: DataConfig = Field(description="jets and classes of every entry; features stay with each entry")
+    seeds: list[int] = Field([1, 2, 3], min_length=1)
+    minutes: float | None = Field(None, gt=0, description="CPU minutes of training for each; default: each one's epochs")
+    entries: list[Entry] = Field(min_length=1)
+
+
+def load_bench(path: Path) -> BenchConfig:
+    """Read a comparison; faults are told as ``UNKNOWN-KEY`` or ``BAD-VALUE`` with their place."""
+    document = read_yaml(path)
+    try:
+        return BenchConfig.model_validate(document.data)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        dotted = ".".join(map(str, fault["loc"]))
+        unknown = fault["type"] == "extra_forbidden"
+        what = f"{document.where(fault['loc'])}: '{quoted(dotted)}': {fault['msg'].removeprefix('Value error, ')}"
+        raise ConfigError("UNKNOWN-KEY" if unknown else "BAD-VALUE", what) from None
