@@ -8,6 +8,8 @@ from __future__ import annotations
 HOMES = {
     "jetlego.bricks.norms": "batch_norm",
     "jetlego.bricks.feedforward": "logistic mlp embed standardise",
+    "jetlego.bricks.readout": "pool attention_pool set2set dtnn quantiles",
+    "jetlego.bricks.sets": "deepsets",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

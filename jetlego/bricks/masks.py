@@ -7,6 +7,8 @@ device: sizes are shapes or Python ints.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -32,11 +34,7 @@ def padded_slots(ptr: Tensor, total: int, n_max: int) -> Tensor:
 
 def pad(packed: Tensor, ptr: Tensor, n_max: int) -> Tensor:
     """Return packed items (P, ...) as (B, N, ...), zeros in the padding, the first ``n_max`` items of each set."""
-    slot = padded_slots(ptr, packed.shape[0], n_max)
-    num_sets = ptr.shape[0] - 1
-    # one more row takes what is cut off; writing rows (and not reading them) keeps the backward a plain gather
-    rows = packed.new_zeros((num_sets * n_max + 1, *packed.shape[1:])).index_copy(0, slot, packed)
-    return rows[:-1].unflatten(0, (num_sets, n_max))
+    return Packing.of(ptr, packed.shape[0], n_max).pad(packed)
 
 
 def pack(padded: Tensor, mask: Tensor, total: int) -> Tensor:
@@ -49,8 +47,8 @@ def pack(padded: Tensor, mask: Tensor, total: int) -> Tensor:
 
 
 def unpad(padded: Tensor, ptr: Tensor, total: int) -> Tensor:
-    """Return the real items of (B, N, ...) as (P, ...) by offsets; the inverse of :func:`pad` where nothing was cut."""
-    return padded.flatten(0, 1).index_select(0, padded_slots(ptr, total, padded.shape[1]))
+    """Return the real items of (B, N, ...) as (P, ...) by offsets: the inverse of :func:`pad`, zeros where it cut."""
+    return Packing.of(ptr, total, padded.shape[1]).unpad(padded)
 
 
 def blank(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -141,3 +139,27 @@ def per_item(value: Tensor, like: Tensor, ptr: Tensor | None = None) -> Tensor:
     if ptr is not None:
         return value.index_select(0, segment_index(ptr, like.shape[0]))
     return value.unsqueeze(1).expand(-1, like.shape[1], *value.shape[1:])
+
+
+class Packing(NamedTuple):
+    """How packed items lie in the padded array: made once a forward, used by every layer that needs the padded view."""
+
+    slot: Tensor
+    mask: Tensor
+
+    @classmethod
+    def of(cls, ptr: Tensor, total: int, n_max: int) -> Packing:
+        """Return the packing of ``total`` items with offsets ``ptr`` into rows of ``n_max``."""
+        return cls(padded_slots(ptr, total, n_max), padded_mask(ptr, n_max))
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """Return (P, ...) as (B, N, ...), zeros in the padding."""
+        # one more row takes what is cut off; writing rows (and not reading them) keeps the backward a plain gather
+        shape = self.mask.shape
+        rows = packed.new_zeros((shape[0] * shape[1] + 1, *packed.shape[1:])).index_copy(0, self.slot, packed)
+        return rows[:-1].unflatten(0, shape)
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Return (B, N, ...) as (P, ...); items that were cut come out as zeros."""
+        rows = padded.flatten(0, 1)
+        return torch.cat([rows, rows.new_zeros((1, *rows.shape[1:]))]).index_select(0, self.slot)

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 _MARK = "jetlego.Part"
 
@@ -47,6 +47,16 @@ def fit(part: Any, **sizes: Any) -> nn.Module:
     fixed = part.keywords if isinstance(part, functools.partial) else {}
     has = inspect.signature(part).parameters
     return part(**{k: v for k, v in sizes.items() if k in has and k not in fixed})
+
+
+def on_items(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Apply a part item by item, handing it the mask if its ``forward`` takes one (a batch norm inside counts by it)."""
+    return module(x, mask) if mask is not None and _takes_mask(type(module)) else module(x)
+
+
+@functools.cache
+def _takes_mask(module: type[nn.Module]) -> bool:
+    return "mask" in inspect.signature(module.forward).parameters
 
 
 def is_part(hint: Any) -> bool:

@@ -102,8 +102,8 @@ def lengthened(entry: Entry, inputs: Inputs, *, extra: int) -> Inputs:
             both = inputs["mask"].unsqueeze(2) & inputs["mask"].unsqueeze(1)
             longer[name] = _extend(inputs[name], (-2, -1), extra)
             longer[name] = longer[name].masked_fill(~_extend(both, (1, 2), extra).unsqueeze(1), torch.nan)
-        elif "index" in stud.kinds and inputs[name].dim() == 2:
-            longer[name] = _extend(inputs[name], (1,), extra)
+        elif "weight" in stud.kinds:
+            longer[name] = _spoil(_extend(inputs[name], (1,), extra), _extend(inputs["mask"], (1,), extra))
     return longer
 
 
@@ -123,14 +123,9 @@ def permuted(entry: Entry, inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
         if "pair" in stud.kinds:
             rows = [p[:, o][:, :, o] for p, o in zip(inputs[name], orders, strict=True)]
             shuffled[name] = torch.stack(rows)
-        elif name == first or example_goes_along(stud, inputs[name], mask):
+        elif name == first or "weight" in stud.kinds:
             shuffled[name] = torch.stack([x[o] for x, o in zip(inputs[name], orders, strict=True)])
     return shuffled, orders
-
-
-def example_goes_along(stud: Stud, value: Tensor, mask: Tensor) -> bool:
-    """Return whether a stream holds one value for each item of the first set (weights, positions)."""
-    return "weight" in stud.kinds or ("index" in stud.kinds and value.shape[:2] == mask.shape)
 
 
 def packed_call(module: nn.Module, entry: Entry, inputs: Inputs) -> list[Tensor]:
@@ -142,7 +137,7 @@ def packed_call(module: nn.Module, entry: Entry, inputs: Inputs) -> list[Tensor]
     ptr = torch.cat([torch.zeros(1, dtype=torch.int64), mask.sum(1).cumsum(0)])
     fed = {k: v for k, v in inputs.items() if k != "mask"}
     for name, stud in entry.takes.items():
-        if fed.get(name) is not None and ({*stud.kinds} & {*_ITEMS, "any", "weight", "index"}):
+        if fed.get(name) is not None and ({*stud.kinds} & {*_ITEMS, "any", "weight"}):
             fed[name] = pack(fed[name], mask, total)
     if "ptr" in inspect.signature(module.forward).parameters:
         fed["ptr"] = ptr
