@@ -6,10 +6,14 @@ Whoever adds a brick adds its name here; a test compares this table with what th
 from __future__ import annotations
 
 HOMES = {
+    "jetlego.bricks.recursive.recnn": "recnn_simple recnn_gated",
+    "jetlego.bricks.recursive.embedding": "recursive",
+    "jetlego.models.recursive_tagger": "recursive_tagger",
     "jetlego.bricks.norms": "batch_norm",
     "jetlego.bricks.feedforward": "logistic mlp embed standardise",
     "jetlego.bricks.readout": "pool attention_pool set2set dtnn quantiles",
     "jetlego.bricks.sets": "deepsets",
+    "jetlego.bricks.attention": "score attention",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

@@ -50,7 +50,7 @@ def fit(part: Any, **sizes: Any) -> nn.Module:
 
 
 def on_items(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Apply a part item by item, handing it the mask if its ``forward`` takes one (a batch norm inside counts by it)."""
+    """Apply a part item by item, handing it the mask if its ``forward`` takes one (for a batch norm inside)."""
     return module(x, mask) if mask is not None and _takes_mask(type(module)) else module(x)
 
 

@@ -128,6 +128,16 @@ def permuted(entry: Entry, inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
     return shuffled, orders
 
 
+def reordered(stud: Stud, value: Tensor, orders: list[Tensor], *, both_axes: bool) -> Tensor:
+    """Return an output as it must be if the items come in another order; pairs of one set turn along both axes."""
+    if stud.kinds[0] == "pair":
+        rows = [p.index_select(-2, o) for p, o in zip(value, orders, strict=True)]
+        return torch.stack([r.index_select(-1, o) if both_axes else r for r, o in zip(rows, orders, strict=True)])
+    if stud.kinds[0] in ("set", "same", "any"):
+        return torch.stack([x[o] for x, o in zip(value, orders, strict=True)])
+    return value
+
+
 def packed_call(module: nn.Module, entry: Entry, inputs: Inputs) -> list[Tensor]:
     """Call a module with its sets packed: ``ptr`` in place of ``mask`` (left out where ``forward`` has no ``ptr``)."""
     import inspect
