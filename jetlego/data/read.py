@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,9 @@ from jetlego.data.jets import Jets
 from jetlego.data.labels import check_labels
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.screen import check_units, screen
-from jetlego.errors import ConfigError, DataError
+from jetlego.data.selection import Where, parsed, selected
+from jetlego.errors import DataError
 
-Where = str | Callable[[Jets], np.ndarray]
 SchemaLike = str | Path | dict[str, Any] | Schema
 
 
@@ -100,7 +100,10 @@ def iterate_jets(
     """
     files = find_files(paths)
     check_duplicates(files)
-    request = Request(columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite)
+    request = Request(
+        columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite,
+        cut_columns=parsed(where).names if isinstance(where, str) else (),
+    )  # fmt: skip
     tally, window = request.tally, _Window(*(entries or (0, None)))
     for index, path in enumerate(files):
         try:
@@ -149,24 +152,12 @@ def _file_chunks(
             if not checked and jets.num_jets:
                 check_units(jets, path)
                 checked = True
-            jets = _selected(jets, where)
+            jets = selected(jets, where)
             check_labels(jets, path)
             if jets.num_jets:
                 file_index = np.full(jets.num_jets, index, np.int64)
                 yield replace(jets, jet={**jets.jet, "file_index": file_index})
         window.advance(reader.num_entries or 0)
-
-
-def _selected(jets: Jets, where: Where | None) -> Jets:
-    if where is None:
-        return jets
-    if isinstance(where, str):
-        raise ConfigError("BAD-VALUE", "expressions are not read yet; give a function of Jets")
-    mask = np.asarray(where(jets))
-    if mask.dtype != bool or mask.shape != (jets.num_jets,):
-        what = f"where gave {mask.dtype} of shape {mask.shape} for {jets.num_jets} jets"
-        raise ConfigError("BAD-VALUE", what, "it must be one bool a jet")
-    return jets.select(mask)
 
 
 def _named(files: list[Path]) -> str:

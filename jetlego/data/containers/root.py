@@ -5,6 +5,7 @@ Only exact names reach uproot, never expressions, which it would hand to Python'
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ import uproot
 
 from jetlego.data.containers.table import Array, Table, cut_at
 from jetlego.data.files import first_bytes, not_what_it_says
-from jetlego.errors import ConfigError, DataError, quoted
+from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
 _TREE, _NTUPLE = "TTree", "ROOT::RNTuple"
 _SERVICE_TREES = frozenset({"Runs", "LuminosityBlocks", "MetaData", "ParameterSets"})
@@ -26,6 +27,10 @@ class RootTable(Table):
     def __init__(self, path: Path, file: Any, tree: str) -> None:
         self.path, self.title, self._file = path, tree, file
         self._tree = _get(file, path, tree)
+        cycles = sorted(int(key.rpartition(";")[2]) for key in file.keys(recursive=True) if key.rpartition(";")[0] == tree)
+        if len(cycles) > 1:
+            what = f"{path}: tree '{quoted(tree)}' has the cycles {cycles}; the highest is read"
+            warnings.warn(JetlegoWarning("TREE-CYCLES", what), stacklevel=3)
 
     @property
     def num_entries(self) -> int:

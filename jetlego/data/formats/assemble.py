@@ -18,6 +18,7 @@ from jetlego.data.jets import Jets
 from jetlego.data.momenta import four_momenta
 from jetlego.data.packing import depth_of, ragged
 from jetlego.data.schemas.schema import Column, Schema
+from jetlego.data.selection import as_mask
 from jetlego.physics import kinematics
 
 Raw = Mapping[str, Any]
@@ -49,7 +50,11 @@ def assemble(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, pla
     weight = None
     if columns.weight is not None:
         weight = _of_jet(columns.weight, "weight", raw, layout, place).astype(np.float32)
-    return Jets(p4, offsets_of(layout.counts), constituents, jet, label, classes, weight)
+    jets = Jets(p4, offsets_of(layout.counts), constituents, jet, label, classes, weight)
+    if schema.select is None:
+        return jets
+    keep = _of_jet(Column(expr=schema.select), "select", raw, layout, place)
+    return jets.select(as_mask(keep, jets.num_jets, schema.select))
 
 
 def find_layout(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, place: Place) -> Layout:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 from jetlego.data.containers.table import Table
 from jetlego.data.formats.reader import Request
 from jetlego.data.labels import one_hot_columns
 from jetlego.data.schemas.schema import COLUMN_TYPES, COLUMN_UNITS, Column, Momentum, Particles, Schema
+from jetlego.data.selection import parsed
 
 JET_QUANTITIES = ("pt", "eta", "phi", "energy", "mass")
 _MOMENTA = frozenset({"part_px", "part_py", "part_pz", "part_energy"})
@@ -66,9 +68,11 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
     one_hot = one_hot_columns(label, request.classes, table.has) if label and label.one_hot is not None else None
     number = _label_column(schema, table)
     known = {*constituents, *jets, *jet_momenta, *_MOMENTA}
-    carried = tuple(name for name in request.columns or () if name not in known)
+    asked = [*(request.columns or ()), *(name for name in request.cut_columns if table.has(name))]
+    carried = tuple(dict.fromkeys(name for name in asked if name not in known))
     used: list[Column] = [*momenta.values(), *constituents.values(), *jets.values(), *jet_momenta.values(),
                           *form.values(), *(one_hot or {}).values()]  # fmt: skip
+    used += [Column(expr=schema.select)] if schema.select is not None else []
     used += [c for c in (number, schema.weight, particles.weight if particles else None, schema.jets.raw_factor) if c]
     sources = dict.fromkeys([*_names(used), *_structural(particles), *carried])
     for name in sources:
@@ -108,12 +112,30 @@ def _names(columns: Iterable[Column]) -> Iterable[str]:
     for column in columns:
         if column.column is not None:
             yield column.column
+        else:
+            yield from parsed(str(column.expr)).names
 
 
 def source_array(column: Column, raw: Mapping[str, Any]) -> Any:
-    """Return the array that a column stands for."""
-    array = raw[str(column.column)]
+    """Return the array that a column stands for, over the chunk's entries."""
+    if column.column is not None:
+        array = raw[column.column]
+    else:
+        array = evaluated(str(column.expr), raw)
     return array if column.element is None else array[:, column.element]
+
+
+def evaluated(text: str, raw: Mapping[str, Any]) -> Any:
+    """Return the value of an expression over source columns; fixed-size arrays count as lists."""
+    expression = parsed(text)
+    columns = {name: raw[name] for name in expression.names}
+    return expression.evaluate({name: _as_lists(array) for name, array in columns.items()})
+
+
+def _as_lists(array: Any) -> Any:
+    if array.ndim == 1:
+        return array
+    return ak.from_regular(ak.Array(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array, axis=None)
 
 
 def finished(values: np.ndarray, name: str, column: Column, schema: Schema) -> np.ndarray:
@@ -127,5 +149,3 @@ def finished(values: np.ndarray, name: str, column: Column, schema: Schema) -> n
         return values.astype(wanted)
     return values.astype(np.float32) if values.dtype == np.float64 else values
 
-
-Pack = Callable[[Any, str], np.ndarray]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 from jetlego.clustering.packed import offsets_of
@@ -66,7 +67,7 @@ def padded(columns: Mapping[str, Any], valid: Valid, place: Place) -> Layout:
     mask = _slots(columns, valid)
 
     def pack(array: Any, name: str) -> np.ndarray:
-        values = np.asarray(array)
+        values = ak.to_numpy(ak.to_regular(array)) if isinstance(array, ak.Array) else np.asarray(array)
         if values.shape != mask.shape:
             what = f"{place}: '{quoted(name)}' has shape {values.shape}, other constituent columns {mask.shape}"
             raise DataError("RAGGED-MISMATCH", what)

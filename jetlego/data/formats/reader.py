@@ -26,8 +26,8 @@ class Request:
         Canonical or source names beside the momenta; None for all that the schema knows.
     classes
         {class: truth branch, class of the schema, number of a class, or a list of these}, in output order.
-    where
-        Expression over columns; jets to keep.
+    cut_columns
+        Names that a selection uses; read too, where the file has them.
     nonfinite
         What to do with NaN and infinite momenta.
     tally
@@ -36,13 +36,13 @@ class Request:
 
     columns: tuple[str, ...] | None = None
     classes: Classes | None = None
-    where: str | None = None
+    cut_columns: tuple[str, ...] = ()
     nonfinite: Nonfinite = "error"
     tally: Tally = field(default_factory=Tally)
 
     def wants(self, name: str) -> bool:
         """Return whether a column is asked for."""
-        return self.columns is None or name in self.columns
+        return self.columns is None or name in self.columns or name in self.cut_columns
 
 
 class Reader(ABC):
