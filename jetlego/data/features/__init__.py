@@ -7,6 +7,7 @@ function of one file of this folder, so a new one is a few lines and a decorator
 
 from jetlego.data.features.assemble import constituent_features, jet_features
 from jetlego.data.features.columns import Column, Transform, constituent_columns, jet_columns
+from jetlego.data.features.derived import jet_mask
 from jetlego.data.features.sets import FEATURE_SETS, Feature, resolve_features
 from jetlego.data.features.view import JetView
 
@@ -20,5 +21,6 @@ __all__ = [
     "constituent_features",
     "jet_columns",
     "jet_features",
+    "jet_mask",
     "resolve_features",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 import jetlego.data.features.constituent
@@ -15,7 +17,9 @@ from jetlego.data.jets import Jets
 from jetlego.errors import ConfigError, DataError
 
 
-def constituent_features(jets: Jets, features: FeatureList, *, raw: bool = False) -> FloatArray:
+def constituent_features(
+    jets: Jets, features: FeatureList, *, raw: bool = False, derived: Mapping[str, str] | None = None
+) -> FloatArray:
     """Return the features of every constituent.
 
     Parameters
@@ -27,6 +31,8 @@ def constituent_features(jets: Jets, features: FeatureList, *, raw: bool = False
         A jet column in the list is repeated for each constituent.
     raw
         Without the transforms ``clip((x - center) * scale, low, high)``.
+    derived
+        Further columns, ``{name: expression}``, see :mod:`jetlego.data.features.derived`.
 
     Returns
     -------
@@ -40,13 +46,15 @@ def constituent_features(jets: Jets, features: FeatureList, *, raw: bool = False
     DataError
         ``NO-BRANCH`` if the jets lack what a column is computed from.
     """
-    view = JetView(jets)
+    view = JetView(jets, derived=derived)
     return _table(resolve_features(features, raw=raw), view, length=len(jets.p4), per_constituent=True)
 
 
-def jet_features(jets: Jets, features: FeatureList, *, raw: bool = False) -> FloatArray:
+def jet_features(
+    jets: Jets, features: FeatureList, *, raw: bool = False, derived: Mapping[str, str] | None = None
+) -> FloatArray:
     """Return the features of every jet, (B, F) float32; parameters as in :func:`constituent_features`."""
-    view = JetView(jets)
+    view = JetView(jets, derived=derived)
     return _table(resolve_features(features, raw=raw), view, length=jets.num_jets, per_constituent=False)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import numpy as np
 
 from jetlego.data.features.columns import Array, constituent_columns, find_column, jet_columns
+from jetlego.data.features.derived import evaluate_on_view, one_hot, parse_derived
 from jetlego.data.jets import Jets
 from jetlego.errors import ConfigError, DataError, did_you_mean
 
@@ -12,21 +16,34 @@ _COMPONENTS = {"part_px": 0, "part_py": 1, "part_pz": 2, "part_energy": 3}
 
 
 class JetView:
-    """Columns of ``jets`` by name; what the file stores wins over what could be derived.
+    """Columns of ``jets`` by name: the user's expressions first, then what the file stores, then the registry.
 
     ``view["part_pt"]`` is (P,), ``view["jet_pt"]`` is (B,), ``view.per_constituent("jet_pt")`` repeats it to (P,).
-    Momenta are float64; stored columns keep their dtype.
+    Momenta are float64; stored columns keep their dtype. ``label_<class>`` is the one-hot truth of a class.
+
+    Parameters
+    ----------
+    jets
+        The jets.
+    derived
+        {name: expression} of further columns. An expression that uses its own name means the stored column.
     """
 
-    def __init__(self, jets: Jets) -> None:
+    def __init__(self, jets: Jets, *, derived: Mapping[str, str] | None = None) -> None:
         self.jets = jets
+        self._expressions = parse_derived(derived)
         self._known: dict[str, Array] = {}
+        self._levels: dict[str, str] = {}
         self._pending: list[str] = []
         self._owner: Array | None = None
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._known:
-            self._known[name] = self._stored(name) if self.stores(name) else self._derived(name)
+        if name in self._known:
+            return self._known[name]
+        by_expression = name in self._expressions and name not in self._pending
+        if not by_expression and self.stores(name):
+            return self._stored(name)
+        self._known[name] = self._evaluated(name) if by_expression else self._derived(name)
         return self._known[name]
 
     def stores(self, name: str) -> bool:
@@ -35,14 +52,17 @@ class JetView:
 
     def level(self, name: str) -> str:
         """Return ``"constituent"`` or ``"jet"``: what one value of the column belongs to."""
+        if name in self._expressions and name not in self._pending:
+            _ = self[name]
+            return self._levels[name]
         if name in self.jets.jet:
             return "jet"
         return "constituent" if name in self.jets.constituents or name.startswith("part_") else "jet"
 
     def names(self) -> list[str]:
         """Return every name this view can look up, though a derived one may lack its source."""
-        stored = [*_COMPONENTS, *self.jets.constituents, *self.jets.jet]
-        return sorted({*stored, *constituent_columns(), *jet_columns()})
+        stored = [*_COMPONENTS, *self.jets.constituents, *self.jets.jet, *(f"label_{c}" for c in self.jets.classes)]
+        return sorted({*stored, *self._expressions, *constituent_columns(), *jet_columns()})
 
     @property
     def owner(self) -> Array:
@@ -63,13 +83,30 @@ class JetView:
             return self.jets.p4[:, _COMPONENTS[name]]
         return self.jets.constituents[name] if name in self.jets.constituents else self.jets.jet[name]
 
+    def _evaluated(self, name: str) -> Array:
+        with self._opened(name):
+            self._levels[name], values = evaluate_on_view(self, self._expressions[name])
+        return values
+
     def _derived(self, name: str) -> Array:
+        if name in self._expressions:
+            circle = " -> ".join([*self._pending[self._pending.index(name) :], name])
+            raise ConfigError("EXPR-CYCLE", f"columns need each other in a circle: {circle}")
         found = find_column(name)
         if found is None or found.compute is None or name in self._pending:
-            raise self._missing(name, known=found is not None)
+            truth = one_hot(self.jets, name)
+            if truth is None:
+                raise self._missing(name, known=found is not None)
+            return truth
+        with self._opened(name):
+            return found.compute(self)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[None]:
+        """Note that ``name`` is being computed, which tells circles and lets messages say who needs what."""
         self._pending.append(name)
         try:
-            return found.compute(self)
+            yield
         finally:
             self._pending.pop()
 
