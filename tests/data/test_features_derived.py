@@ -39,7 +39,7 @@ def test_expression_of_its_own_name_means_the_stored_column():
 
 
 def test_cuts():
-    assert jet_mask(jets(), "(jet_nparticles > 1) & (jet_pt < 12)").tolist() == [True, False, False]
+    assert jet_mask(jets(), "(jet_nparticles > 1) & (jet_pt > 13)").tolist() == [True, False, False]
     assert jet_mask(jets(), "ak.any(part_charge < 0, axis=1)").tolist() == [True, False, False]
     assert jet_mask(jets(), "ak.max(part_pt, axis=1) >= 10").tolist() == [True, False, True]
     assert jet_mask(jets(), "label_qcd | top").tolist() == [True, True, False]

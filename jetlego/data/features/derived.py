@@ -32,7 +32,9 @@ class _Columns(Mapping[str, Any]):
         try:
             constituent = self.view.level(name) == "constituent"
             values = self.view[name]
-        except ConfigError:
+        except ConfigError as error:
+            if error.id != "BAD-VALUE":
+                raise
             raise KeyError(name) from None
         if self.flat:
             return values if constituent else self.view.per_constituent(name)
