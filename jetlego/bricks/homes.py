@@ -14,6 +14,9 @@ HOMES = {
     "jetlego.bricks.readout": "pool attention_pool set2set dtnn quantiles",
     "jetlego.bricks.sets": "deepsets",
     "jetlego.bricks.attention": "score attention",
+    "jetlego.bricks.transformer": "transformer cross latents",
+    "jetlego.bricks.class_attention": "class_attention",
+    "jetlego.bricks.decoder": "transformer_decoder",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

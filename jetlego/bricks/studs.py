@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 KINDS = frozenset({
     "vector", "image", "sequence", "set", "graph", "tree", "table", "batch", "logits", "maps",
-    "pair", "weight", "state", "index", "loss", "any", "same",
+    "pair", "weight", "slots", "state", "index", "loss", "any", "same",
 })  # fmt: skip
 
 _STUD = re.compile(r"(?P<kinds>[a-z]+(\|[a-z]+)*)(\[(?P<size>\w+)\])?(?P<optional>\?)?")
 
 _WIDENS = {
-    ("sequence", "set"), ("graph", "set"), ("tree", "set"), ("tree", "graph"),
+    ("sequence", "set"), ("slots", "set"), ("slots", "sequence"), ("graph", "set"), ("tree", "set"), ("tree", "graph"),
     ("logits", "vector"), ("vector", "logits"),
 }  # fmt: skip
 """(offered, wanted): a sequence read without its order is a set; a graph or tree without its links too."""
