@@ -1,0 +1,177 @@
+"""One chunk of a file as named columns, and expressions evaluated on it the fast way where that is the same.
+
+A constituent column is kept as flat content with offsets. An element-wise expression of columns that share their offsets
+is evaluated on the flat contents, jet columns repeated: the same numbers bit for bit, without awkward's overhead.
+Anything else goes through awkward arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import awkward as ak
+import numpy as np
+
+from jetlego.conventions import BoolArray, IntArray
+from jetlego.data.expressions import Expression
+from jetlego.data.expressions.helpers import Context
+from jetlego.errors import did_you_mean
+
+
+class Jagged(NamedTuple):
+    """Rows of unequal length: row r is ``content[offsets[r]:offsets[r + 1]]``."""
+
+    offsets: IntArray
+    content: np.ndarray
+
+    @property
+    def counts(self) -> IntArray:
+        """Length of each row."""
+        return np.diff(self.offsets)
+
+    def to_awkward(self) -> ak.Array:
+        """Return the same rows as an awkward array, without copying."""
+        layout = ak.contents.ListOffsetArray(ak.index.Index64(self.offsets), ak.contents.NumpyArray(self.content))
+        return ak.Array(layout)
+
+    def select(self, mask: BoolArray) -> Jagged:
+        """Return the rows where ``mask`` is True."""
+        counts = self.counts
+        offsets = np.concatenate([[0], np.cumsum(counts[mask])])
+        return Jagged(offsets, self.content[np.repeat(mask, counts)])
+
+
+Column = np.ndarray | Jagged | ak.Array
+
+
+class Frame:
+    """Columns of ``length`` rows; a jagged column shares the offsets object of those that have equal ones."""
+
+    def __init__(self, length: int, *, context: Context | None = None) -> None:
+        self.length = length
+        self.context = context or Context()
+        self.columns: dict[str, Column] = {}
+        self._offsets: list[IntArray] = []
+        self._repeated: dict[tuple[str, int], np.ndarray] = {}
+
+    def add(self, name: str, values: Any) -> None:
+        """Add a column from a numpy or awkward array, or one value for all rows."""
+        column = as_column(values, self.length)
+        if isinstance(column, Jagged):
+            column = Jagged(self._interned(column.offsets), column.content)
+        self.columns[name] = column
+
+    def define(self, name: str, expression: Expression) -> None:
+        """Add the column that an expression gives, unless one of that name is there."""
+        if name not in self.columns:
+            self.add(name, self.evaluate(expression))
+
+    def evaluate(self, expression: Expression) -> Any:
+        """Return the value of an expression: numpy array, :class:`Jagged`, awkward array or scalar."""
+        offsets = self._shared_offsets(expression)
+        if offsets is not None:
+            value = expression.evaluate(_Flat(self, offsets), context=self.context)
+            return Jagged(offsets, np.asarray(value))
+        return expression.evaluate(_Rows(self), length=self.length, context=self.context)
+
+    def select(self, mask: BoolArray) -> Frame:
+        """Return the rows where ``mask`` is True."""
+        out = Frame(int(mask.sum()), context=self.context)
+        done: dict[int, IntArray] = {}
+        for name, column in self.columns.items():
+            if isinstance(column, Jagged):
+                chosen = column.select(mask)
+                offsets = done.setdefault(id(column.offsets), chosen.offsets)
+                out.columns[name] = Jagged(offsets, chosen.content)
+            else:
+                out.columns[name] = column[mask]
+        out._offsets = list(done.values())
+        return out
+
+    def repeated(self, name: str, offsets: IntArray) -> np.ndarray:
+        """Return a jet column repeated for each element of rows with these offsets."""
+        key = (name, id(offsets))
+        if key not in self._repeated:
+            self._repeated[key] = np.repeat(self.columns[name], np.diff(offsets))
+        return self._repeated[key]
+
+    def _interned(self, offsets: IntArray) -> IntArray:
+        for known in self._offsets:
+            if known is offsets or np.array_equal(known, offsets):
+                return known
+        self._offsets.append(offsets)
+        return offsets
+
+    def _shared_offsets(self, expression: Expression) -> IntArray | None:
+        """Return the offsets that all jagged columns of an element-wise expression share, else None."""
+        if not expression.elementwise:
+            return None
+        used = [self.columns.get(name) for name in expression.names]
+        offsets = [column.offsets for column in used if isinstance(column, Jagged)]
+        others = [column for column in used if not isinstance(column, Jagged)]
+        if not offsets or any(one is not offsets[0] for one in offsets):
+            return None
+        return offsets[0] if all(isinstance(c, np.ndarray) and c.ndim == 1 for c in others) else None
+
+
+class _View(Mapping[str, Any]):
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.frame.columns)
+
+    def __len__(self) -> int:
+        return len(self.frame.columns)
+
+
+class _Rows(_View):
+    """Columns as the evaluator's general path wants them."""
+
+    def __getitem__(self, name: str) -> Any:
+        column = self.frame.columns[name]
+        return column.to_awkward() if isinstance(column, Jagged) else column
+
+
+class _Flat(_View):
+    """Columns flat, jet columns repeated."""
+
+    def __init__(self, frame: Frame, offsets: IntArray) -> None:
+        super().__init__(frame)
+        self.offsets = offsets
+
+    def __getitem__(self, name: str) -> Any:
+        column = self.frame.columns[name]
+        return column.content if isinstance(column, Jagged) else self.frame.repeated(name, self.offsets)
+
+
+def as_column(values: Any, length: int) -> Column:
+    """Return any result or branch as a column of ``length`` rows: flat numpy, :class:`Jagged`, or awkward as it is."""
+    if isinstance(values, Jagged):
+        return values
+    if isinstance(values, ak.Array):
+        return _from_layout(values)
+    values = np.asarray(values)
+    if values.ndim == 0:
+        return np.full(length, values)
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def _from_layout(array: ak.Array) -> Column:
+    layout = array.layout
+    if layout.is_list and not layout.is_regular and layout.parameter("__array__") is None and layout.content.is_numpy:
+        packed = layout.to_ListOffsetArray64(True)
+        if packed.content.data.ndim == 1:
+            offsets = np.asarray(packed.offsets.data)
+            return Jagged(offsets, np.asarray(packed.content.data)[: offsets[-1]])
+    if layout.is_numpy:
+        return np.asarray(layout.data)
+    if layout.is_regular and layout.purelist_isregular and not layout.purelist_depth > 4 and "option" not in str(array.type):
+        return ak.to_numpy(array)
+    return array
+
+
+def hint_of(name: str, frame: Frame) -> str:
+    """Return the nearest column names."""
+    return did_you_mean(name, frame.columns)

@@ -1,0 +1,105 @@
+"""Files into frames: the branches a configuration needs, its two kinds of magic, chunk by chunk."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jetlego.data.containers.open import open_tables
+from jetlego.data.containers.table import Table
+from jetlego.data.expressions.helpers import Context
+from jetlego.data.files import container_of
+from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
+from jetlego.data.weaver.frame import Frame
+from jetlego.errors import JetlegoWarning
+
+
+class Window(NamedTuple):
+    """Which entries of each file to read, as fractions."""
+
+    start: float = 0.0
+    stop: float = 1.0
+
+    def entries(self, total: int) -> tuple[int, int]:
+        """Return the entry range, at least one entry wide if there is any."""
+        start, stop = int(self.start * total), int(self.stop * total)
+        return start, min(max(stop, start + 1), total)
+
+
+def read_frames(
+    config: WeaverConfig, files: Iterable[Path], branches: Iterable[str], *, training: bool, step: int | None = None,
+    window: Window | None = None, seed: int = 0,
+) -> Iterator[Frame]:  # fmt: skip
+    """Yield the entries of every file, in order, as frames with the raw branches.
+
+    Parameters
+    ----------
+    branches
+        Names that expressions and inputs need; file magic and the training flag are filled in, others are read.
+    step
+        Entries a frame; None: a file at a time.
+    """
+    names, first_row = list(branches), 0
+    for path in files:
+        constants = _constants(config, path, training)
+        wanted = {name: _source_name(config, name, path) for name in names if name not in constants}
+        with closing(open_for(config, path, wanted.values())) as table:
+            _warn_overwritten(config, path, table)
+            begin, end = (window or Window()).entries(table.num_entries)
+            cuts = [begin, end] if step is None else table.boundaries(begin, end, step)
+            for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+                context = Context(seed, first_row + start)
+                yield _frame(table.read(wanted.values(), start, stop), wanted, constants, stop - start, context)
+            first_row += table.num_entries
+
+
+def open_for(config: WeaverConfig, path: Path, branches: Iterable[str]) -> Table:
+    """Return the open table of a file: the named tree, the only one, or the one with the branches."""
+    kind = container_of(path)
+    if kind == "root":
+        from jetlego.data.containers.root import open_root
+
+        return open_root(path, tree=config.options["treename"], wanted=branches)
+    return open_tables(path, kind)[0]
+
+
+def _frame(
+    arrays: dict[str, Any], wanted: dict[str, str], constants: dict[str, Any], length: int, context: Context
+) -> Frame:
+    frame = Frame(length, context=context)
+    for name, source in wanted.items():
+        frame.add(name, arrays[source])
+        if source != name:
+            frame.columns[source] = frame.columns[name]
+    for name, value in constants.items():
+        frame.add(name, np.full(length, value))
+    return frame
+
+
+def _source_name(config: WeaverConfig, name: str, path: Path) -> str:
+    """Return the branch to read for a name: every part that branch magic names is replaced, one after the other."""
+    if container_of(path) != "root":
+        return name
+    for part, replacement in (config.options["branch_magic"] or {}).items():
+        name = name.replace(part, replacement)
+    return name
+
+
+def _constants(config: WeaverConfig, path: Path, training: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {TRAINING_FLAG: training}
+    for variable, patterns in (config.options["file_magic"] or {}).items():
+        found[variable] = next((value for pattern, value in patterns.items() if re.search(pattern, str(path))), 0)
+    return found
+
+
+def _warn_overwritten(config: WeaverConfig, path: Path, table: Table) -> None:
+    for variable in config.options["file_magic"] or {}:
+        if table.has(variable):
+            what = f"{path}: branch '{variable}' is replaced by the value that file_magic gives"
+            warnings.warn(JetlegoWarning("FILE-MAGIC", what), stacklevel=4)

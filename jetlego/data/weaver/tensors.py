@@ -1,0 +1,237 @@
+"""The tensors that weaver hands to a network, from the same configuration and the same files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetlego.conventions import FloatArray
+from jetlego.data.expressions import Expression, evaluation_order, parse_expression
+from jetlego.data.weaver.config import WeaverConfig
+from jetlego.data.weaver.frame import Column, Frame, Jagged
+from jetlego.data.weaver.inputs import Group, Parameters
+from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
+from jetlego.data.weaver.padding import fill_constant, fill_wrapped, transformed
+from jetlego.data.weaver.reader import Window, read_frames
+from jetlego.errors import ConfigError, DataError, JetlegoWarning
+
+
+@dataclass(frozen=True)
+class WeaverBatch:
+    """Arrays of the selected jets of one chunk.
+
+    Parameters
+    ----------
+    inputs
+        {group: (N, variables, length) float32}.
+    labels
+        {label name: (N, ...)}; ``_label_`` is the int64 class index.
+    others
+        {name: array}: observers (as read) or monitor variables (as the network sees them); jagged ones are awkward.
+    weight
+        (N,) sampling weight, None if the configuration has none or it was not asked for.
+    """
+
+    inputs: dict[str, FloatArray]
+    labels: dict[str, np.ndarray]
+    others: dict[str, Any]
+    weight: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.labels.values())))
+
+
+@dataclass
+class Plan:
+    """What to evaluate on each frame, worked out once.
+
+    Parameters
+    ----------
+    config
+        With every center and scale known.
+    training
+        Selection for training rather than for prediction; labels are checked, observers left out.
+    extra_selection
+        A further cut, ``(selection) & (extra)``.
+    more
+        Names of further columns to keep, such as those of a weight.
+    """
+
+    config: WeaverConfig
+    training: bool
+    extra_selection: str | None = None
+    more: tuple[str, ...] = ()
+    cuts: list[Expression] = field(init=False)
+    cut_variables: list[str] = field(init=False)
+    later_variables: list[str] = field(init=False)
+    branches: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        chosen = config.selection if self.training else config.test_selection
+        self.cuts = [cut for cut in (chosen,) if cut is not None]
+        if self.extra_selection:
+            self.cuts.append(parse_expression(self.extra_selection, where="extra selection"))
+        before = [name for cut in self.cuts for name in cut.names]
+        self.cut_variables, first = evaluation_order(before, config.variables)
+        later, second = evaluation_order([*before, *self._wanted()], config.variables)
+        self.later_variables = [name for name in later if name not in self.cut_variables]
+        self.branches = list(dict.fromkeys([*first, *second]))
+
+    def _wanted(self) -> list[str]:
+        config = self.config
+        names = [name for group in config.groups for name in group.variables]
+        names += [name for expression in config.label_spec.columns.values() for name in expression.names]
+        names += [name for name in (*self.others, *self.more) if name not in config.label_names]
+        return names
+
+    @property
+    def others(self) -> list[str]:
+        """Observers when predicting; monitor variables always."""
+        observers = [] if self.training else self.config.options["observers"]
+        return [*observers, *self.config.options["monitor_variables"]]
+
+    def selected(self, frame: Frame) -> Frame:
+        """Return the jets of a frame that pass the cuts, with all variables defined."""
+        for name in self.cut_variables:
+            frame.define(name, self.config.variables[name])
+        if self.cuts:
+            mask = np.ones(frame.length, bool)
+            for cut in self.cuts:
+                mask &= _as_mask(frame, cut)
+            frame = frame.select(mask)
+        for name in self.later_variables:
+            frame.define(name, self.config.variables[name])
+        return frame
+
+    def frames(self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
+               ) -> Iterator[Frame]:  # fmt: skip
+        """Yield the selected jets of the files; a chunk may turn out empty."""
+        for frame in read_frames(self.config, files, self.branches, training=self.training, step=step, window=window,
+                                 seed=seed):  # fmt: skip
+            yield self.selected(frame)
+
+
+def make_batch(plan: Plan, frame: Frame, *, tally: Mapping[str, list[int]]) -> WeaverBatch:
+    """Return the tensors of a frame of selected jets.
+
+    Parameters
+    ----------
+    tally
+        {variable: [NaN, infinities]} that counts what was met, see :func:`warn_non_finite`.
+    """
+    config = plan.config
+    labels = _labels(plan, frame)
+    observers = {} if plan.training else {name: _plain(frame, name, labels) for name in config.options["observers"]}
+    inputs = {group.name: _group(frame, group, config.parameters, tally) for group in config.groups}
+    monitors = {name: _monitored(plan, frame, name, labels) for name in config.options["monitor_variables"]}
+    return WeaverBatch(inputs, labels, {**observers, **monitors})
+
+
+def new_tally(config: WeaverConfig) -> dict[str, list[int]]:
+    """Return a fresh count of NaN and infinities for each input variable."""
+    return {name: [0, 0] for name in config.parameters}
+
+
+def warn_non_finite(tally: Mapping[str, list[int]]) -> None:
+    """Warn once for each variable that held NaN (now 0) or infinities (which stay unless clipped)."""
+    for name, (nans, infinities) in tally.items():
+        if nans or infinities:
+            what = f"variable '{name}': {nans} NaN were set to 0, {infinities} infinities were clipped or stay"
+            warnings.warn(JetlegoWarning("NONFINITE", what), stacklevel=3)
+
+
+def _as_mask(frame: Frame, cut: Expression) -> np.ndarray:
+    value = frame.evaluate(cut)
+    if isinstance(value, ak.Array):
+        value = ak.to_numpy(ak.fill_none(value, False))
+    if isinstance(value, Jagged) or np.shape(value) not in ((), (frame.length,)):
+        raise cut.source.fault("EXPR-SHAPE", "a selection needs one value a jet", "reduce it, as in ak.any(..., axis=1)")
+    return np.broadcast_to(np.asarray(value).astype(bool), frame.length)
+
+
+def _labels(plan: Plan, frame: Frame) -> dict[str, np.ndarray]:
+    spec = plan.config.label_spec
+    values = {}
+    for name, expression in spec.columns.items():
+        value = frame.evaluate(expression)
+        if np.ndim(value) == 0 and not isinstance(value, ak.Array | Jagged):
+            value = np.full(frame.length, value)
+        values[name] = _to_numpy(value, f"label '{name}'")
+    return {SIMPLE_LABEL: class_index(values, check=plan.training)} if spec.simple else values
+
+
+def _to_numpy(value: Any, what: str) -> np.ndarray:
+    """Return a label as a numpy array; rows of unequal length cannot be one."""
+    array = value.to_awkward() if isinstance(value, Jagged) else value
+    if not isinstance(array, ak.Array):
+        return np.asarray(array)
+    try:
+        return ak.to_numpy(array, allow_missing=False)
+    except ValueError:
+        raise DataError("BAD-SHAPE", f"{what} has type {array.type}; an array is needed") from None
+
+
+def _plain(frame: Frame, name: str, labels: Mapping[str, np.ndarray]) -> Any:
+    column = labels[name] if name in labels and name not in frame.columns else frame.columns[name]
+    return column.to_awkward() if isinstance(column, Jagged) else column
+
+
+def _monitored(plan: Plan, frame: Frame, name: str, labels: Mapping[str, np.ndarray]) -> Any:
+    """Return a variable as the network sees it: transformed and padded if it is an input."""
+    parameters = plan.config.parameters.get(name)
+    if parameters is None:
+        return _plain(frame, name, labels)
+    group = Group(name, parameters.length, (name,))
+    made = _group(frame, group, plan.config.parameters, new_tally(plan.config))
+    return made[:, 0] if parameters.length is not None else made
+
+
+def _group(
+    frame: Frame, group: Group, parameters: Mapping[str, Parameters], tally: Mapping[str, list[int]]
+) -> FloatArray:
+    if group.length is None:
+        parts = [_unpadded(frame, name, parameters[name], tally) for name in group.variables]
+        return parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
+    out = np.empty((frame.length, len(group.variables), group.length), np.float32)
+    for at, name in enumerate(group.variables):
+        rows = as_rows(frame.columns[name], name)
+        content = _counted(rows.content, name, parameters[name], tally)
+        if parameters[name].wrap:
+            fill_wrapped(out[:, at], content, rows.offsets)
+        else:
+            fill_constant(out[:, at], content, rows.offsets, np.float32(parameters[name].pad_value))
+    return out
+
+
+def _unpadded(frame: Frame, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
+    column = frame.columns[name]
+    array = _to_numpy(column, f"variable '{name}' of a group without length")
+    return _counted(array.reshape(-1), name, parameters, tally).reshape(array.shape)
+
+
+def _counted(content: np.ndarray, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
+    if parameters.is_open:
+        what = f"variable '{name}' has no center and scale yet"
+        raise ConfigError("NO-STANDARDISATION", what, "train once, or give the .auto.yaml file of a training")
+    values, nans, infinities = transformed(content, parameters)
+    tally[name][0] += nans
+    tally[name][1] += infinities
+    return values
+
+
+def as_rows(column: Column, name: str) -> Jagged:
+    """Return a column as rows; a flat column is rows of one, a regular array rows of equal length."""
+    if isinstance(column, Jagged):
+        return column
+    array = _to_numpy(column, f"variable '{name}'")
+    if array.ndim > 2:
+        raise DataError("BAD-SHAPE", f"variable '{name}' has {array.ndim} axes; at most two can be padded")
+    width = array.shape[1] if array.ndim == 2 else 1
+    return Jagged(np.arange(len(array) + 1) * width, array.reshape(-1))
