@@ -68,7 +68,7 @@ class Jets:
         return self.num_jets
 
     def __repr__(self) -> str:
-        names = ", ".join(self.classes) or "unlabelled"
+        names = ", ".join(self.classes[:12]) + (" ..." if len(self.classes) > 12 else "") or "unlabelled"
         return f"Jets({self.num_jets} jets, {len(self.p4)} constituents, {names})"
 
     def select(self, index: Any) -> Jets:

@@ -25,7 +25,9 @@ def open_table(path: Path, schema: Schema) -> Table:
         from jetlego.data.containers.root import open_root
 
         return open_root(path, tree=schema.tree, wanted=required_columns(schema))
-    raise DataError("BAD-FILE", f"{path} holds {kind}, not a table of columns")
+    table = _open_other(path, kind)
+    table.use_blocks(schema.blocks)
+    return table
 
 
 def open_tables(path: Path, kind: str) -> list[Table]:
@@ -34,6 +36,23 @@ def open_tables(path: Path, kind: str) -> list[Table]:
         from jetlego.data.containers.root import open_trees
 
         return list(open_trees(path))
+    return [_open_other(path, kind)]
+
+
+def _open_other(path: Path, kind: str) -> Table:
+    """Return the table of a file that holds but one; imports what the kind needs and no more."""
+    if kind == "hdf5":
+        from jetlego.data.containers.hdf5 import Hdf5Table
+
+        return Hdf5Table(path)
+    if kind == "parquet":
+        from jetlego.data.containers.parquet import ParquetTable
+
+        return ParquetTable(path)
+    if kind == "npz":
+        from jetlego.data.containers.npz import NpzTable
+
+        return NpzTable(path)
     raise DataError("BAD-FILE", f"{path} holds {kind}, not a table of columns")
 
 

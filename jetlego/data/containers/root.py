@@ -27,7 +27,8 @@ class RootTable(Table):
     def __init__(self, path: Path, file: Any, tree: str) -> None:
         self.path, self.title, self._file = path, tree, file
         self._tree = _get(file, path, tree)
-        cycles = sorted(int(key.rpartition(";")[2]) for key in file.keys(recursive=True) if key.rpartition(";")[0] == tree)
+        keys = (key.rpartition(";") for key in file.keys(recursive=True))
+        cycles = sorted(int(cycle) for name, _, cycle in keys if name == tree)
         if len(cycles) > 1:
             what = f"{path}: tree '{quoted(tree)}' has the cycles {cycles}; the highest is read"
             warnings.warn(JetlegoWarning("TREE-CYCLES", what), stacklevel=3)

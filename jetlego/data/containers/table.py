@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jetlego.data.schemas.schema import Block
 from jetlego.errors import DataError, did_you_mean, quoted
 
 Array = Any
@@ -69,6 +70,9 @@ class Table(ABC):
         if not self.has(name):
             what = f"{self.path}: there is no branch or column '{quoted(name)}'" + self._within()
             raise DataError("NO-BRANCH", what, did_you_mean(name, self.names))
+
+    def use_blocks(self, blocks: Iterable[Block]) -> None:  # noqa: B027  (branches have names of their own)
+        """Name the last axes of arrays, where the container holds such."""
 
     def boundaries(self, start: int, stop: int, step: int) -> list[int]:
         """Return entry numbers from ``start`` to ``stop`` at which reading may stop, about ``step`` apart."""

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from jetlego.clustering.packed import offsets_of
-from jetlego.conventions import FloatArray, IntArray
+from jetlego.conventions import BoolArray, FloatArray, IntArray
 from jetlego.data import labels
 from jetlego.data.formats import layouts
-from jetlego.data.formats.columns import ColumnSet, finished, source_array
+from jetlego.data.formats.closure import CLOSURE_JETS, Closure, compare
+from jetlego.data.formats.columns import ColumnSet, evaluated, finished, source_array
 from jetlego.data.formats.layouts import Layout, Place, per_jet
 from jetlego.data.formats.reader import Request
 from jetlego.data.jets import Jets
 from jetlego.data.momenta import four_momenta
 from jetlego.data.packing import depth_of, ragged
+from jetlego.data.pdg import mass_of
 from jetlego.data.schemas.schema import Column, Schema
 from jetlego.data.selection import as_mask
+from jetlego.data.tally import Tally
+from jetlego.errors import DataError
 from jetlego.physics import kinematics
 
 Raw = Mapping[str, Any]
 
 
-def assemble(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, place: Place) -> Jets:
+def assemble(
+    columns: ColumnSet, schema: Schema, request: Request, raw: Raw, place: Place, *, weighted: bool = False
+) -> Jets:
     """Return the jets of one chunk of a table.
 
     Parameters
@@ -35,12 +42,22 @@ def assemble(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, pla
         {source name: array over the chunk's entries}.
     place
         The file and the chunk's first entry.
+    weighted
+        Whether momenta are multiplied by the weight of the candidate.
     """
     entries = len(next(iter(raw.values())))
     layout = find_layout(columns, schema, request, raw, place)
     p4 = constituent_momenta(columns, schema, raw, layout)
+    keep = np.ones(len(p4), bool)
     constituents = {name: finished(layout.pack(source_array(column, raw), name), name, column, schema)
                     for name, column in columns.constituents.items()}  # fmt: skip
+    if columns.particle_weight is not None:
+        constituents["part_weight"] = layout.pack(source_array(columns.particle_weight, raw), "weight")
+        if weighted:
+            p4 = p4 * constituents["part_weight"][:, None]
+            keep &= constituents["part_weight"] > 0  # PUPPI: no part of this jet
+    _mark_missing_tracks(constituents)
+    keep &= _chosen(schema, request, raw, layout, place)
     jet = jet_columns(columns, schema, raw, layout, place)
     for name in columns.carried:
         _carry(name, raw[name], columns, raw, layout, place, constituents, jet)
@@ -51,10 +68,30 @@ def assemble(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, pla
     if columns.weight is not None:
         weight = _of_jet(columns.weight, "weight", raw, layout, place).astype(np.float32)
     jets = Jets(p4, offsets_of(layout.counts), constituents, jet, label, classes, weight)
+    jets = jets if keep.all() else jets.select_constituents(keep)
     if schema.select is None:
         return jets
-    keep = _of_jet(Column(expr=schema.select), "select", raw, layout, place)
-    return jets.select(as_mask(keep, jets.num_jets, schema.select))
+    kept = _of_jet(Column(expr=schema.select), "select", raw, layout, place)
+    return jets.select(as_mask(kept, jets.num_jets, schema.select))
+
+
+def _mark_missing_tracks(constituents: dict[str, np.ndarray]) -> None:
+    """Set impact parameter and error to 0 where the error is negative: CMS writes -1 for candidates without a track."""
+    for value, error in (("part_d0val", "part_d0err"), ("part_dzval", "part_dzerr")):
+        if value in constituents and error in constituents:
+            missing = constituents[error] < 0
+            constituents[value] = np.where(missing, 0, constituents[value])
+            constituents[error] = np.where(missing, 0, constituents[error])
+
+
+def _chosen(schema: Schema, request: Request, raw: Raw, layout: Layout, place: Place) -> BoolArray:
+    """Return which constituents the schema keeps; the others are counted."""
+    if schema.particles is None or schema.particles.select is None:
+        return np.ones(int(layout.counts.sum()), bool)
+    text = schema.particles.select
+    keep = as_mask(layout.pack(evaluated(text, raw), text), int(layout.counts.sum()), text)
+    request.tally.add("DROPPED", f"{place}: {{n}} constituents ({{share}} of all) fail '{text}'", (~keep).sum())
+    return keep
 
 
 def find_layout(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, place: Place) -> Layout:
@@ -70,7 +107,8 @@ def find_layout(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, 
     if particles.kind == "table":
         per_entry = _jets_per_entry(columns, raw)
         if per_entry is None:
-            raise AssertionError("a table of constituents needs jagged jets")
+            what = f"{place}: an index table needs jet columns with one list an event"
+            raise DataError("TYPE-MISMATCH", what)
         return layouts.table(raw[str(particles.jet_index)], raw[str(particles.particle_index)], per_entry,
                              source_array(first, raw), place, request.tally)  # fmt: skip
     depth = 3 if particles.kind == "var-var" else 2
@@ -91,6 +129,10 @@ def constituent_momenta(columns: ColumnSet, schema: Schema, raw: Raw, layout: La
     if not form:
         return np.empty((0, 4))
     values = {key: layout.pack(source_array(column, raw), _told(column)) for key, column in columns.momenta.items()}
+    if schema.particles is not None and schema.particles.pdg_mass and "mass" not in form:
+        code = schema.particles.columns["part_pdgid"]
+        values["mass"] = mass_of(layout.pack(source_array(code, raw), "part_pdgid"))
+        form = (*form, "mass")
     p4 = four_momenta(form, values)
     return p4 if schema.momentum_scale == 1 else p4 * schema.momentum_scale
 
@@ -137,6 +179,20 @@ def own_jet_columns(
     if not columns.momenta:
         out["jet_mass"] = kinematics.mass(own)
     return {name: values.astype(np.float32) for name, values in out.items()}
+
+
+def closure_of(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, place: Place) -> Closure | None:
+    """Return how well candidates add up to the first jets of a file, with weights and without."""
+    layout = find_layout(columns, schema, replace(request, tally=Tally()), raw, place)
+    if columns.particle_weight is None or not len(layout.counts):
+        return None
+    p4, ptr = constituent_momenta(columns, schema, raw, layout), offsets_of(layout.counts)
+    weight = layout.pack(source_array(columns.particle_weight, raw), "weight")
+    pt = _of_jet(columns.jet_momenta["pt"], "pt", raw, layout, place) * schema.momentum_scale
+    factor = schema.jets.raw_factor
+    raw_pt = pt if factor is None else pt * (1 - _of_jet(factor, "raw_factor", raw, layout, place))
+    sums = [kinematics.pt(kinematics.jet_p4(momenta, ptr))[:CLOSURE_JETS] for momenta in (p4, p4 * weight[:, None])]
+    return compare(sums[0], sums[1], raw_pt[:CLOSURE_JETS], place.path)
 
 
 def positions(per_entry: IntArray | None, entries: int, start: int) -> dict[str, np.ndarray]:

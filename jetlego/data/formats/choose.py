@@ -67,7 +67,7 @@ def _close(tables: Iterable[Table]) -> None:
 
 
 def _best(path: Path, candidates: list[Schema], tables: list[Table]) -> tuple[Schema, Table]:
-    fits = [(len(_signature(s)), s, t) for t in tables for s in candidates if _fits(s, t)]
+    fits = [(_rank(s), s, t) for t in tables for s in candidates if _fits(s, t)]
     if not fits:
         raise DataError("NO-SCHEMA", f"{path}: no known layout fits; {_seen(tables)}", _nearest(candidates, tables))
     most = max(rank for rank, _, _ in fits)
@@ -81,6 +81,10 @@ def _best(path: Path, candidates: list[Schema], tables: list[Table]) -> tuple[Sc
 
 def _signature(schema: Schema) -> tuple[str, ...]:
     return schema.recognise.columns if schema.recognise else ()
+
+
+def _rank(schema: Schema) -> int:
+    return len(_signature(schema)) + (schema.recognise is not None and schema.recognise.tree is not None)
 
 
 def _fits(schema: Schema, table: Table) -> bool:

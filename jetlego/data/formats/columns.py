@@ -14,6 +14,7 @@ from jetlego.data.formats.reader import Request
 from jetlego.data.labels import one_hot_columns
 from jetlego.data.schemas.schema import COLUMN_TYPES, COLUMN_UNITS, Column, Momentum, Particles, Schema
 from jetlego.data.selection import parsed
+from jetlego.errors import DataError, quoted
 
 JET_QUANTITIES = ("pt", "eta", "phi", "energy", "mass")
 _MOMENTA = frozenset({"part_px", "part_py", "part_pz", "part_energy"})
@@ -31,8 +32,8 @@ class ColumnSet:
         Of the jets.
     one_hot
         {class: column}, None if the truth is not one-hot.
-    label, weight
-        Class number; jet weight.
+    label, weight, particle_weight
+        Class number; jet weight; PUPPI weight.
     carried
         Source names asked for by the caller that the schema does not know.
     sources
@@ -46,6 +47,7 @@ class ColumnSet:
     one_hot: Mapping[str, Column] | None
     label: Column | None
     weight: Column | None
+    particle_weight: Column | None
     carried: tuple[str, ...]
     sources: tuple[str, ...]
 
@@ -72,13 +74,26 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
     carried = tuple(dict.fromkeys(name for name in asked if name not in known))
     used: list[Column] = [*momenta.values(), *constituents.values(), *jets.values(), *jet_momenta.values(),
                           *form.values(), *(one_hot or {}).values()]  # fmt: skip
-    used += [Column(expr=schema.select)] if schema.select is not None else []
-    used += [c for c in (number, schema.weight, particles.weight if particles else None, schema.jets.raw_factor) if c]
+    cuts = (schema.select, particles.select if particles else None)
+    used += [Column(expr=text) for text in cuts if text is not None]
+    if particles is not None and particles.pdg_mass:
+        used.append(particles.columns["part_pdgid"])
+    particle_weight = particles.weight if particles else None
+    used += [c for c in (number, schema.weight, particle_weight, schema.jets.raw_factor) if c is not None]
     sources = dict.fromkeys([*_names(used), *_structural(particles), *carried])
+    _refuse_constituents(table, schema, request)
     for name in sources:
         table.require(name)
-    return ColumnSet(momenta, constituents, form, {**jet_momenta, **jets}, one_hot, number, schema.weight, carried,
-                     tuple(sources))  # fmt: skip
+    return ColumnSet(momenta, constituents, form, {**jet_momenta, **jets}, one_hot, number, schema.weight,
+                     particle_weight, carried, tuple(sources))  # fmt: skip
+
+
+def _refuse_constituents(table: Table, schema: Schema, request: Request) -> None:
+    asked = [n for n in (*(request.columns or ()), *request.cut_columns) if n.startswith("part_") and not table.has(n)]
+    if schema.particles is None and asked:
+        owner = f" of {schema.collection}" if schema.collection else ""
+        what = f"{table.path}: '{quoted(asked[0])}': constituents{owner} are not stored in this file"
+        raise DataError("NO-CONSTITUENTS", what, f"the layout '{schema.name}' holds jets alone")
 
 
 def _beside(part: Momentum | None, table: Table, request: Request) -> dict[str, Column]:

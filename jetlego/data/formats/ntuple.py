@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from jetlego.data.containers.open import open_table
 from jetlego.data.containers.table import Table
-from jetlego.data.formats.assemble import assemble
+from jetlego.data.formats.assemble import assemble, closure_of
+from jetlego.data.formats.closure import CLOSURE_JETS, Closure
 from jetlego.data.formats.columns import ColumnSet, column_set
 from jetlego.data.formats.layouts import Place
 from jetlego.data.formats.reader import Reader, Request
@@ -23,6 +25,8 @@ class NtupleReader(Reader):
         super().__init__(path, schema, request)
         self.table: Table = open_table(path, schema) if table is None else table
         try:
+            if table is not None:
+                table.use_blocks(schema.blocks)
             self.columns: ColumnSet = column_set(self.table, schema, request)
         except BaseException:
             self.table.close()
@@ -40,10 +44,27 @@ class NtupleReader(Reader):
         for first, last in itertools.pairwise(cuts):
             yield self.chunk(first, last)
 
+    @cached_property
+    def closure(self) -> Closure | None:
+        """Whether PUPPI weights belong into the momenta; None where the schema says so itself, or without jets."""
+        particles = self.schema.particles
+        if particles is None or particles.use_weight != "auto":
+            return None
+        stop = min(self.num_entries, CLOSURE_JETS)
+        raw = self.table.read(self.columns.sources, 0, stop)
+        return closure_of(self.columns, self.schema, self.request, raw, Place(self.path, 0))
+
+    @property
+    def _weighted(self) -> bool:
+        particles = self.schema.particles
+        if particles is not None and particles.use_weight == "always":
+            return True
+        return self.closure is not None and self.closure.weighted
+
     def chunk(self, start: int, stop: int) -> Jets:
         """Return the jets of entries ``start:stop``."""
         raw = self.table.read(self.columns.sources, start, stop)
-        return assemble(self.columns, self.schema, self.request, raw, Place(self.path, start))
+        return assemble(self.columns, self.schema, self.request, raw, Place(self.path, start), weighted=self._weighted)
 
     def close(self) -> None:
         """Close the table."""

@@ -125,9 +125,11 @@ class Particles(Momentum):
     kind: Literal["var", "var-var", "padded", "table", "refs"] = "var"
     valid: Valid | None = Field(default=None, description="rule for the slots of padded arrays")
     jet_index: str | None = Field(default=None, description="table: jet of each row, within its event")
+    select: str | None = Field(default=None, description="expression; constituents to keep, others are counted")
+    pdg_mass: bool = Field(default=False, description="masses from part_pdgid for forms without mass or energy")
     particle_index: str | None = Field(default=None, description="table: candidate of each row, within its event")
     refs: str | None = Field(default=None, description="refs: TRefArray branch of the jets")
-    candidates: tuple[str, ...] = Field(default=(), description="refs: collections to search, in order")
+    candidates: tuple[tuple[str, ...], ...] = Field(default=(), description="refs: groups of collections, first found")
     weight: Source | None = Field(default=None, description="PUPPI weight of each candidate")
     use_weight: Literal["auto", "always", "never"] = Field(default="never", description="multiply momenta by weight")
 
@@ -137,6 +139,10 @@ class Particles(Momentum):
         for key in needs:
             if getattr(self, key) is None:
                 raise ValueError(f"particles of kind '{self.kind}' need the key {key}")
+        if self.pdg_mass and "part_pdgid" not in self.columns:
+            raise ValueError("pdg_mass needs columns.part_pdgid")
+        if self.use_weight != "never" and self.weight is None:
+            raise ValueError(f"use_weight: {self.use_weight} needs the key weight")
         if self.kind != "refs" and self.form is None:
             forms = "; ".join(", ".join(form) for form in FORMS)
             raise ValueError(f"no four-momentum: give one of {forms}")
@@ -190,6 +196,7 @@ class Block(Strict):
     names: tuple[str, ...] = Field(description="what the last axis holds, in order; '_' skips one")
     start: int = Field(default=0, description="of the flat row, where particles and others lie in one")
     stop: int | None = None
+    total: int | None = Field(default=None, description="length that the last axis must have")
     scalar: bool = Field(default=False, description="one value a row rather than one a particle")
     optional: bool = Field(default=False, description="names beyond the last axis are absent, not an error")
 
@@ -227,6 +234,7 @@ class Schema(Strict):
     containers: tuple[Container, ...] = ("root", "hdf5", "parquet", "npz")
     recognise: Recognise | None = Field(default=None, description="None: never chosen automatically")
     tree: str | None = Field(default=None, description="None: the only tree with all columns")
+    collection: str | None = Field(default=None, description="jet collection; stands for {collection} in names")
     momentum_unit: Literal["GeV", "MeV"] | None = "GeV"
     length_unit: Literal["mm", "cm"] = "mm"
     frame: Literal["absolute", "relative"] = Field(default="absolute", description="relative: jet axis at (0, 0)")

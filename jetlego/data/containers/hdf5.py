@@ -1,0 +1,66 @@
+"""HDF5 files through h5py: every data set is an array; nothing stored as a Python object is ever unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetlego.data.containers.arrays import ArrayTable, Source
+from jetlego.data.containers.table import cut_at
+from jetlego.data.extras import optional
+from jetlego.errors import DataError, quoted
+
+
+class _DataSet(Source):
+    """One HDF5 data set."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.dtype, self.shape = data, data.dtype, data.shape
+
+    def rows(self, start: int, stop: int, field: str | None = None) -> np.ndarray:
+        """Read a slice; of one field only, for a compound type."""
+        return self.data[start:stop] if field is None else self.data.fields(field)[start:stop]
+
+
+class Hdf5Table(ArrayTable):
+    """The data sets of an HDF5 file, by their path without the leading slash.
+
+    Raises
+    ------
+    DataError
+        ``BAD-FILE`` if h5py cannot open it, ``NO-TREE`` if it holds no data set.
+    EnvironmentFault
+        ``DEPENDENCY`` without the extra ``hdf5``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        h5py = optional("h5py", extra="hdf5", task="reading HDF5")
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise DataError("BAD-FILE", f"{path}: cannot be opened as HDF5: {quoted(error)}") from error
+        found: dict[str, Source] = {}
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found[name] = _DataSet(item)
+
+        try:
+            self._file.visititems(visit)
+            super().__init__(path, found)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
+        """Return cuts near ``step`` that fall between storage chunks of the largest array."""
+        largest = max(self.sources.values(), key=lambda s: int(np.prod(s.shape)) * s.dtype.itemsize)
+        chunks = largest.data.chunks if isinstance(largest, _DataSet) else None
+        offsets = range(0, self.num_entries, chunks[0]) if chunks else ()
+        return cut_at(list(offsets), start, stop, step)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,102 @@
+"""Parquet files through pyarrow: batches read forward, of the selected columns alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+
+from jetlego.data.containers.table import Array, Table, cut_at
+from jetlego.data.extras import optional
+from jetlego.errors import DataError, quoted
+
+_BATCH = 8192
+
+
+class ParquetTable(Table):
+    """The columns of a Parquet file.
+
+    Notes
+    -----
+    Files may hold all their jets in one row group. Reading forward keeps one stream of batches open for the wanted
+    columns, so that no column is decoded twice and memory holds a batch, not a group.
+    """
+
+    def __init__(self, path: Path) -> None:
+        parquet = optional("pyarrow.parquet", extra="parquet", task="reading Parquet")
+        self._arrow = optional("pyarrow", extra="parquet", task="reading Parquet")
+        self.path = path
+        try:
+            self._file = parquet.ParquetFile(path)
+        except (OSError, ValueError, self._arrow.ArrowException) as error:
+            raise DataError("BAD-FILE", f"{path}: cannot be opened as Parquet: {quoted(error)}") from error
+        self._names: tuple[str, ...] = ()
+        self._stream: Iterator[Any] | None = None
+        self._held: Any = None
+        self._held_start = 0
+
+    @property
+    def num_entries(self) -> int:
+        """Number of rows."""
+        return int(self._file.metadata.num_rows)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Top-level columns."""
+        return list(self._file.schema_arrow.names)
+
+    def column(self, name: str, start: int, stop: int) -> Array:
+        """Return rows of one column as an awkward array."""
+        return self._arrays([name], start, stop)[name]
+
+    def read(self, names: Iterable[str], start: int, stop: int) -> dict[str, Array]:
+        """Return {name: rows ``start:stop``}, all from one pass over the file."""
+        wanted = list(dict.fromkeys(names))
+        for name in wanted:
+            self.require(name)
+        try:
+            return self._arrays(wanted, start, stop)
+        except (OSError, ValueError, self._arrow.ArrowException) as error:
+            what = f"{self.path}: rows {start} to {stop} cannot be read: {quoted(error)}"
+            raise DataError("BAD-FILE", what) from error
+
+    def _arrays(self, names: list[str], start: int, stop: int) -> dict[str, Array]:
+        if tuple(names) != self._names or self._stream is None or start < self._held_start:
+            self._restart(names, start)
+        while self._held_start + self._held.num_rows < stop:
+            assert self._stream is not None
+            self._drop_until(start)
+            batch = self._arrow.Table.from_batches([next(self._stream)])
+            self._held = self._arrow.concat_tables([self._held, batch])
+        self._drop_until(start)
+        part = self._held.slice(0, stop - start)
+        return {name: ak.from_arrow(part.column(name)) for name in names}
+
+    def _restart(self, names: list[str], start: int) -> None:
+        """Begin a new stream at the row group that holds ``start``."""
+        metadata = self._file.metadata
+        group = first = 0
+        while group < metadata.num_row_groups and first + metadata.row_group(group).num_rows <= start:
+            first += metadata.row_group(group).num_rows
+            group += 1
+        groups = list(range(group, metadata.num_row_groups))
+        self._stream = self._file.iter_batches(_BATCH, row_groups=groups, columns=names)
+        self._held = self._file.schema_arrow.empty_table().select(names)
+        self._names, self._held_start = tuple(names), first
+
+    def _drop_until(self, start: int) -> None:
+        done = min(max(start - self._held_start, 0), self._held.num_rows)
+        self._held, self._held_start = self._held.slice(done), self._held_start + done
+
+    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
+        """Return cuts near ``step`` that fall between row groups where one is close."""
+        metadata, offsets = self._file.metadata, [0]
+        for group in range(metadata.num_row_groups):
+            offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
+        return cut_at(offsets, start, stop, step)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
