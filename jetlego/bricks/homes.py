@@ -17,6 +17,10 @@ HOMES = {
     "jetlego.bricks.transformer": "transformer cross latents",
     "jetlego.bricks.class_attention": "class_attention",
     "jetlego.bricks.decoder": "transformer_decoder",
+    "jetlego.bricks.messages": "message_linear message_node_mlp message_mlp message_edge_matrix message_edgeconv "
+    "message_attention message_gin",
+    "jetlego.bricks.mpnn": "mpnn update_gru update_residual_mlp update_overwrite",
+    "jetlego.bricks.adjacency": "adjacency adjacency_mix",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

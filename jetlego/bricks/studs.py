@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 KINDS = frozenset({
     "vector", "image", "sequence", "set", "graph", "tree", "table", "batch", "logits", "maps",
-    "pair", "weight", "slots", "state", "index", "loss", "any", "same",
+    "pair", "weight", "along", "slots", "state", "index", "loss", "any", "same",
 })  # fmt: skip
 
 _STUD = re.compile(r"(?P<kinds>[a-z]+(\|[a-z]+)*)(\[(?P<size>\w+)\])?(?P<optional>\?)?")
 
 _WIDENS = {
-    ("sequence", "set"), ("slots", "set"), ("slots", "sequence"), ("graph", "set"), ("tree", "set"), ("tree", "graph"),
+    ("slots", "set"), ("slots", "sequence"), ("sequence", "set"), ("graph", "set"), ("tree", "set"), ("tree", "graph"),
+    ("set", "graph"),
     ("logits", "vector"), ("vector", "logits"),
 }  # fmt: skip
-"""(offered, wanted): a sequence read without its order is a set; a graph or tree without its links too."""
+"""(offered, wanted): a sequence read without its order is a set, a graph or tree without its links too, and a set is
+the complete graph of its items."""
 
 ADAPTERS = {
     ("set", "vector"): ("pool", "set2set", "class_attention", "pointer"),
@@ -31,7 +33,6 @@ ADAPTERS = {
     ("vector", "set"): ("broadcast", "cross"),
     ("vector", "sequence"): ("broadcast",),
     ("set", "sequence"): ("order",),
-    ("set", "graph"): ("knn",),
     ("sequence", "graph"): ("knn",),
     ("set", "image"): ("pixelise", "scatter_connection"),
     ("image", "set"): ("patches",),

@@ -20,6 +20,7 @@ COUNTS = (5, 3, 0, 1)
 """Real items of the four sets of every example: full, partial, empty, single."""
 
 _ITEMS = ("set", "sequence")
+_ALONG = {"weight", "along"}  # a number, or a vector, for each item of the first set
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def lengthened(entry: Entry, inputs: Inputs, *, extra: int) -> Inputs:
             both = inputs["mask"].unsqueeze(2) & inputs["mask"].unsqueeze(1)
             longer[name] = _extend(inputs[name], (-2, -1), extra)
             longer[name] = longer[name].masked_fill(~_extend(both, (1, 2), extra).unsqueeze(1), torch.nan)
-        elif "weight" in stud.kinds:
+        elif {*stud.kinds} & _ALONG:
             longer[name] = _spoil(_extend(inputs[name], (1,), extra), _extend(inputs["mask"], (1,), extra))
     return longer
 
@@ -123,7 +124,7 @@ def permuted(entry: Entry, inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
         if "pair" in stud.kinds:
             rows = [p[:, o][:, :, o] for p, o in zip(inputs[name], orders, strict=True)]
             shuffled[name] = torch.stack(rows)
-        elif name == first or "weight" in stud.kinds:
+        elif name == first or {*stud.kinds} & _ALONG:
             shuffled[name] = torch.stack([x[o] for x, o in zip(inputs[name], orders, strict=True)])
     return shuffled, orders
 
@@ -147,7 +148,7 @@ def packed_call(module: nn.Module, entry: Entry, inputs: Inputs) -> list[Tensor]
     ptr = torch.cat([torch.zeros(1, dtype=torch.int64), mask.sum(1).cumsum(0)])
     fed = {k: v for k, v in inputs.items() if k != "mask"}
     for name, stud in entry.takes.items():
-        if fed.get(name) is not None and ({*stud.kinds} & {*_ITEMS, "any", "weight"}):
+        if fed.get(name) is not None and ({*stud.kinds} & {*_ITEMS, *_ALONG, "any"}):
             fed[name] = pack(fed[name], mask, total)
     if "ptr" in inspect.signature(module.forward).parameters:
         fed["ptr"] = ptr
@@ -182,6 +183,8 @@ def _made(entry: Entry, example: Example, generator: torch.Generator) -> Inputs:
             inputs[name] = _draw((len(COUNTS), width), generator)
         elif "weight" in stud.kinds:
             inputs[name] = _draw((len(COUNTS), max(COUNTS)), generator).abs() * inputs["mask"]
+        elif "along" in stud.kinds:
+            inputs[name] = _draw((len(COUNTS), max(COUNTS), width), generator) * inputs["mask"].unsqueeze(-1)
         elif "pair" in stud.kinds:
             inputs[name] = _draw((len(COUNTS), width, max(COUNTS), max(COUNTS)), generator)
         elif not stud.optional:
