@@ -14,6 +14,7 @@ HOMES = {
     "jetlego.bricks.readout": "pool attention_pool set2set dtnn quantiles",
     "jetlego.bricks.sets": "deepsets",
     "jetlego.bricks.attention": "score attention",
+    "jetlego.bricks.ot": "soft_rank soft_sort soft_topk soft_quantile",
     "jetlego.bricks.transformer": "transformer cross latents",
     "jetlego.bricks.class_attention": "class_attention",
     "jetlego.bricks.decoder": "transformer_decoder",
@@ -21,6 +22,9 @@ HOMES = {
     "message_attention message_gin",
     "jetlego.bricks.mpnn": "mpnn update_gru update_residual_mlp update_overwrite",
     "jetlego.bricks.adjacency": "adjacency adjacency_mix",
+    "jetlego.bricks.edgeconv": "edgeconv",
+    "jetlego.bricks.interaction": "interaction bipartite_interaction",
+    "jetlego.bricks.pyg": "message_pyg",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""

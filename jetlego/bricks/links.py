@@ -1,8 +1,8 @@
 """Who hears whom: one set of operations on the links of a graph, dense (padded) or as an edge list (packed).
 
-A message is written once, as a function of (receiver, sender, edge); here is what turns it into sums over neighbours. In
-both forms link (i, j) carries from sender j to receiver i, an edge list is ``[source; target]``, and a receiver without
-links gets zeros.
+A message is written once, as a function of (receiver, sender, edge); here is what turns it into sums over neighbours.
+In both forms link (i, j) carries from sender j to receiver i, an edge list is ``[source; target]``, and a receiver
+without links gets zeros.
 """
 
 from __future__ import annotations
@@ -104,6 +104,11 @@ class ListLinks:
         weight = (wide - self.highest(wide.detach()).index_select(0, self.target)).exp()
         total = weight.new_zeros(self.num_nodes, *weight.shape[1:]).index_add(0, self.target, weight)
         return (weight / total.index_select(0, self.target)).to(score.dtype)
+
+    @property
+    def edge_index(self) -> Tensor:
+        """The list as (2, E), [source; target]."""
+        return torch.stack([self.source, self.target])
 
     def _index(self, like: Tensor) -> Tensor:
         return self.target.reshape(-1, *(1,) * (like.dim() - 1)).expand_as(like)

@@ -1,7 +1,7 @@
 """Messages of a graph network: what a receiver hears from its neighbours (arXiv:1704.01212).
 
-Each is a brick of its own: on padded items with ``mask`` it acts on the complete graph or on the weights ``adjacency``; on
-packed items on an edge list.
+Each is a brick of its own: on padded items with ``mask`` it acts on the complete graph or on the weights
+``adjacency``; on packed items on an edge list.
 """
 
 from __future__ import annotations

@@ -28,9 +28,14 @@ class Sources(NamedTuple):
 
     value: Tensor
     squashed: Tensor
-    log_mass: Tensor
+    log_a: Tensor
     real: Tensor
-    count: Tensor
+    size: Tensor
+
+    def with_level_axis(self) -> Sources:
+        """Return the sources (..., 1, n), to be transported onto several sets of targets."""
+        value, squashed, log_a, real = (t.unsqueeze(-2) for t in self[:4])
+        return Sources(value, squashed, log_a, real, self.size.unsqueeze(-1))
 
 
 def soft_rank(
@@ -71,7 +76,7 @@ def soft_rank(
     source = sources(x, weight, mask, negative)
     y, log_b = _grid(source, targets)
     plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=True)
-    ranks = source.count.unsqueeze(-1) * (plan * log_b.exp().cumsum(-1).unsqueeze(-2)).sum(-1)
+    ranks = source.size.unsqueeze(-1) * (plan * log_b.exp().cumsum(-1).unsqueeze(-2)).sum(-1)
     return ranks.masked_fill(~source.real, 0).to(x.dtype)
 
 
@@ -106,7 +111,7 @@ def soft_sort(
     source = sources(x, weight, mask, negative)
     y, log_b = _grid(source, targets)
     plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=False)
-    filled = (log_b > -torch.inf) & (source.count > 0).unsqueeze(-1)
+    filled = (log_b > -torch.inf) & (source.size > 0).unsqueeze(-1)
     if values is None:
         return (plan * source.value.unsqueeze(-1)).sum(-2).masked_fill(~filled, 0).to(x.dtype)
     carried = at_least_float32(values).masked_fill(~source.real.unsqueeze(-1), 0)
@@ -130,7 +135,7 @@ def soft_topk(
     belong wholly. With weights, w-weighted memberships sum to k times the mean weight.
     """
     source = sources(x, weight, mask, negative)
-    share = (k / source.count.clamp(min=1)).clamp(max=1)
+    share = (k / source.size.clamp(min=1)).clamp(max=1)
     log_b = log_mass(torch.stack([1 - share, share], dim=-1))
     y = constants([0.0, 1.0], source.value)
     plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=True)
@@ -163,13 +168,13 @@ def soft_quantile(
     if not levels or not all(0.0 <= q <= 1.0 for q in levels) or not 0.0 < width <= 1.0:
         raise ValueError(f"quantile levels {levels} and width {width} must lie in [0, 1]")
     source = sources(x, weight, mask, negative)
-    wide = Sources(*(t.unsqueeze(-2) for t in source[:4]), source.count.unsqueeze(-1))
+    wide = source.with_level_axis()
     low = constants([max(0.0, min(q - 0.5 * width, 1.0 - width)) for q in levels], source.value)
     shares = torch.stack([low, torch.full_like(low, width), (1.0 - width - low).clamp(min=0)], dim=-1)
     log_b = log_mass(shares).expand(*source.value.shape[:-1], len(levels), 3)
     y = constants([0.0, 0.5, 1.0], source.value)
     plan = _plan(wide, y, log_b, epsilon, iterations, gradient, rows=False)
-    found = (plan[..., 1] * wide.value).sum(-1).masked_fill((source.count == 0).unsqueeze(-1), 0).to(x.dtype)
+    found = (plan[..., 1] * wide.value).sum(-1).masked_fill((source.size == 0).unsqueeze(-1), 0).to(x.dtype)
     return found.squeeze(-1) if isinstance(level, int | float) else found
 
 
@@ -207,7 +212,7 @@ def _grid(source: Sources, targets: int | None) -> tuple[Tensor, Tensor]:
     """Return positions (..., m) and log masses of equal targets: ``targets`` of them, or one for each real item."""
     slots = source.value.shape[-1] if targets is None else targets
     index = torch.arange(slots, dtype=source.value.dtype, device=source.value.device)
-    count = source.count.unsqueeze(-1) if targets is None else torch.full_like(source.count.unsqueeze(-1), targets)
+    count = source.size.unsqueeze(-1) if targets is None else torch.full_like(source.size.unsqueeze(-1), targets)
     count = count.clamp(min=1)
     mass = torch.where(index < count, 1 / count, 0)
     return (index / (count - 1).clamp(min=1)).clamp(max=1), log_mass(mass)
@@ -219,6 +224,6 @@ def _plan(source: Sources, y: Tensor, log_b: Tensor, epsilon: float, iterations:
     with torch.autocast(source.value.device.type, enabled=False):
         cost = (y.unsqueeze(-2) - source.squashed.unsqueeze(-1)) ** 2
         f, g = potentials(
-            cost, source.log_mass, log_b, epsilon=epsilon, iterations=iterations, gradient=gradient
+            cost, source.log_a, log_b, epsilon=epsilon, iterations=iterations, gradient=gradient
         )
-        return row_plan(cost, log_b, g, epsilon) if rows else column_plan(cost, source.log_mass, f, epsilon)
+        return row_plan(cost, log_b, g, epsilon) if rows else column_plan(cost, source.log_a, f, epsilon)

@@ -5,6 +5,7 @@ from typing import get_args
 import torch
 
 from jetlego.bricks.adjacency import AdjacencyName, Squash
+from jetlego.bricks.pyg import ConvName
 from jetlego.testing.streams import Example, Inputs
 
 _IN = {"in_dim": 4}
@@ -18,6 +19,13 @@ def _jet(generator: torch.Generator) -> Inputs:
     kinematics = torch.randn(4, 5, 3, dtype=torch.float64, generator=generator)
     kinematics[..., 0] = kinematics[..., 0].exp()
     return {"x": x * mask.unsqueeze(-1), "mask": mask, "kinematics": kinematics * mask.unsqueeze(-1)}
+
+
+def _graph(generator: torch.Generator) -> Inputs:
+    """Return an edge list on six nodes, two of them alone, with features of the edges."""
+    edges = torch.tensor([[0, 1, 2, 1, 3, 3, 0], [1, 0, 1, 2, 2, 0, 3]])
+    draw = {"dtype": torch.float64, "generator": generator}
+    return {"x": torch.randn(6, 4, **draw), "edge_index": edges, "edge": torch.randn(7, 2, **draw)}
 
 
 EXAMPLES = {
@@ -57,4 +65,23 @@ EXAMPLES = {
     "adjacency_mix": Example(
         {"brick": "adjacency_mix", "adjacencies": ["adjacency", {"brick": "adjacency", "kind": "phys"}]}, _IN, _jet
     ),
+    "edgeconv": Example({"brick": "edgeconv", "channels": [4, 3], "k": 2, "activation": "gelu"}, _IN),
+    "edgeconv/max": Example(
+        {"brick": "edgeconv", "channels": [4], "k": 7, "reduce": "max", "shortcut": False, "point_dim": 3}, _IN
+    ),
+    "interaction": Example({"brick": "interaction", "relation": [4, 3], "object": [3, 2]}, _IN),
+    "interaction/selu": Example(
+        {"brick": "interaction", "relation": [4], "object": [2], "relation_activation": "selu"}, _IN
+    ),
+    "bipartite_interaction": Example(
+        {"brick": "bipartite_interaction", "relation": [4, 3], "object": [2]}, {"in_dim": 4, "sender_dim": 3}
+    ),
+    **{
+        f"message_pyg/{conv}": Example(
+            {"brick": "message_pyg", "conv": conv, "edge_dim": 2, "heads": 2 if conv.startswith(("gat", "tr")) else 1},
+            {"in_dim": 4},
+            _graph,
+        )
+        for conv in get_args(ConvName)
+    },
 }  # fmt: skip
