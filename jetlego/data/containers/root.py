@@ -51,6 +51,10 @@ class RootTable(Table):
         """Short names of all branches; a full path such as ``Jet/Jet.PT`` is understood as well."""
         return list(self._branches)
 
+    def is_slow(self, name: str) -> bool:
+        """Return whether uproot must deserialize a branch object by object."""
+        return isinstance(getattr(self._branches[name], "interpretation", None), uproot.AsObjects)
+
     def column(self, name: str, start: int, stop: int) -> Array:
         """Return entries of one branch as an awkward array."""
         branch = self._branches[name]

@@ -45,6 +45,10 @@ class Table(ABC):
         """Return whether there is a column of this name."""
         return name in self.names
 
+    def is_slow(self, name: str) -> bool:
+        """Return whether a column is stored as whole objects, which must be read one by one."""
+        return False
+
     def read(self, names: Iterable[str], start: int, stop: int) -> dict[str, Array]:
         """Return {name: entries ``start:stop``}.
 

@@ -16,6 +16,7 @@ from jetlego.data.formats.closure import CLOSURE_JETS, Closure, compare
 from jetlego.data.formats.columns import ColumnSet, evaluated, finished, source_array
 from jetlego.data.formats.layouts import Layout, Place, per_jet
 from jetlego.data.formats.reader import Request
+from jetlego.data.formats.references import references
 from jetlego.data.jets import Jets
 from jetlego.data.momenta import four_momenta
 from jetlego.data.packing import depth_of, ragged
@@ -104,11 +105,14 @@ def find_layout(columns: ColumnSet, schema: Schema, request: Request, raw: Raw, 
         return Layout(np.zeros(total, np.int64), per_entry, lambda array, name: np.empty(0))
     if particles.kind == "padded" and particles.valid is not None:
         return layouts.padded(raw, particles.valid, place)
-    if particles.kind == "table":
+    if particles.kind in ("table", "refs"):
         per_entry = _jets_per_entry(columns, raw)
         if per_entry is None:
             what = f"{place}: an index table needs jet columns with one list an event"
             raise DataError("TYPE-MISMATCH", what)
+        if particles.kind == "refs":
+            tried = ", ".join(name for group in particles.candidates for name in group)
+            return references(raw[str(particles.refs)], raw["candidate.id"], per_entry, place, request.tally, tried)
         return layouts.table(raw[str(particles.jet_index)], raw[str(particles.particle_index)], per_entry,
                              source_array(first, raw), place, request.tally)  # fmt: skip
     depth = 3 if particles.kind == "var-var" else 2

@@ -14,7 +14,7 @@ from jetlego.data.schemas.load import load_schema, shipped_schemas
 from jetlego.data.schemas.schema import Schema
 from jetlego.errors import ConfigError, DataError, quoted
 
-_READERS = {"ntuple": "ntuple:NtupleReader"}
+_READERS = {"ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader"}
 _TABLES = ("root", "hdf5", "parquet", "npz")
 
 

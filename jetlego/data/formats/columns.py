@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from jetlego.data.formats.reader import Request
 from jetlego.data.labels import one_hot_columns
 from jetlego.data.schemas.schema import COLUMN_TYPES, COLUMN_UNITS, Column, Momentum, Particles, Schema
 from jetlego.data.selection import parsed
-from jetlego.errors import DataError, quoted
+from jetlego.errors import DataError, JetlegoWarning, quoted
 
 JET_QUANTITIES = ("pt", "eta", "phi", "energy", "mass")
 _MOMENTA = frozenset({"part_px", "part_py", "part_pz", "part_energy"})
@@ -84,6 +85,10 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
     _refuse_constituents(table, schema, request)
     for name in sources:
         table.require(name)
+    for column in used:
+        if column.members and column.column is not None and table.is_slow(column.column):
+            what = f"{table.path}: '{quoted(column.column)}' is an unsplit object, which is slow to read"
+            warnings.warn(JetlegoWarning("SLOW-BRANCH", what), stacklevel=3)
     return ColumnSet(momenta, constituents, form, {**jet_momenta, **jets}, one_hot, number, schema.weight,
                      particle_weight, carried, tuple(sources))  # fmt: skip
 
@@ -119,6 +124,7 @@ def _structural(particles: Particles | None) -> Iterable[str]:
         return ()
     valid = particles.valid
     names = [particles.jet_index, particles.particle_index, particles.refs]
+    names += ["candidate.id"] if particles.kind == "refs" else []
     names += [valid.column, *valid.any_nonzero] if valid else []
     return [name for name in names if name is not None]
 
@@ -137,6 +143,8 @@ def source_array(column: Column, raw: Mapping[str, Any]) -> Any:
         array = raw[column.column]
     else:
         array = evaluated(str(column.expr), raw)
+    for member in column.members:
+        array = array[member]
     return array if column.element is None else array[:, column.element]
 
 

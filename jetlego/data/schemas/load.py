@@ -71,6 +71,11 @@ def with_collection(name: str, collection: str) -> Schema:
     return _resolved(YamlDocument({"base": name, "collection": collection}, "schema", {}))
 
 
+def in_collection(schema: Schema, collection: str) -> Schema:
+    """Return a schema with its jet collection named, in all column names too."""
+    return Schema.model_validate(_named({**schema.model_dump(), "collection": collection}, collection))
+
+
 def _known(name: str) -> str:
     if name not in _documents():
         hint = did_you_mean(name, ["auto", *_documents()])

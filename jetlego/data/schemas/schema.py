@@ -47,6 +47,7 @@ class Column(Strict):
 
     column: str | None = Field(default=None, description="name in the file, whole, whatever characters it holds")
     expr: str | None = Field(default=None, description="expression over columns of the file")
+    members: tuple[str, ...] = Field(default=(), description="members of a stored object, such as [fP, fX]")
     element: int | None = Field(default=None, ge=0, description="element of a list, such as the nominal weight")
     unit: Unit | None = Field(default=None, description="what momentum_unit and length_unit apply to; default: by name")
     power: int = Field(default=1, description="of the unit, such as 2 for MeV^2")
