@@ -30,7 +30,6 @@ _HOME = {
     "background_rejection": "evaluation.roc",
     "roc": "evaluation.roc",
     "weaver_tensors": "data.weaver",
-    "load_weaver": "models.weaver",
     "load_recnn": "models.recnn",
 }
 

@@ -29,6 +29,7 @@ NUM_RAW = 10_000
 PROCESS = {"top": "Tbqq", "qcd": "QCD"}
 SHARE = {"train": 0.60, "val": 0.15, "test": 0.25}
 NUM_JETS = {"train": 4300, "val": 1000, "test": 1800}
+RADIUS = 0.8
 PT_WINDOW, ETA_MAX = (500.0, 1000.0), 2.0
 PT_EDGES = np.linspace(*PT_WINDOW, 26)
 ETA_EDGES = np.linspace(0.0, ETA_MAX, 9)
@@ -93,7 +94,7 @@ def truncate(table: JetTable) -> JetTable:
     p4 = stored_momenta(
         momenta(table), MASS_OF_KIND[kind], momentum_bits=BITS["momentum"], energy_bits=BITS["energy"]
     )
-    jet = {**table.jet, **jet_columns(p4, table.jet_ptr)}
+    jet = {**table.jet, **jet_columns(p4, table.jet_ptr, radius=RADIUS)}
     constituents = {**table.constituents, **constituent_columns(p4, table.jet_ptr, jet)}
     for name in IMPACT_NAMES:
         bits = BITS["errors"] if name.endswith("err") else BITS["d0, dz"]

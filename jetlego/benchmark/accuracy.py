@@ -64,11 +64,19 @@ def _network(
 ) -> dict[str, Any]:
     words = [f"{key}={json.dumps(value)}" for key, value in entry.change.items()]
     base = load_config(source.parent / str(entry.config), [*words, f"training.seed={seed}"])
-    shared = {key: getattr(bench.data, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")}
+    shared = {
+        key: getattr(bench.data, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")
+    }
     data = base.data.model_copy(update=shared)
     training = base.training.model_copy(update={"minutes": bench.minutes} if bench.minutes else {})
-    config = RunConfig.model_validate({**base.resolved(), "data": data.model_dump(by_alias=True),
-                                       "training": training.model_dump(), "name": entry.name})
+    config = RunConfig.model_validate(
+        {
+            **base.resolved(),
+            "data": data.model_dump(by_alias=True),
+            "training": training.model_dump(),
+            "name": entry.name,
+        }
+    )
     run = train(config, folder, resume=True, observer=observer)
     return {**run.metrics(), "rate": _inference_rate(run, folder)}
 

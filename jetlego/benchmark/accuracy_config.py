@@ -33,7 +33,9 @@ class BenchConfig(Section):
     title: str = "Architectures side by side"
     data: DataConfig = Field(description="jets and classes of every entry; features stay with each entry")
     seeds: list[int] = Field([1, 2, 3], min_length=1)
-    minutes: float | None = Field(None, gt=0, description="CPU minutes of training for each; default: each one's epochs")
+    minutes: float | None = Field(
+        None, gt=0, description="CPU minutes of training for each; default: each one's epochs"
+    )
     entries: list[Entry] = Field(min_length=1)
 
 

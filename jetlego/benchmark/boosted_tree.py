@@ -28,7 +28,9 @@ def train_boosted_tree(splits: Splits, columns: Sequence[str], data: DataConfig,
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError as error:
-        raise EnvironmentFault("DEPENDENCY", "a boosted tree needs scikit-learn", "pip install 'jetlego[bench]'") from error
+        raise EnvironmentFault(
+            "DEPENDENCY", "a boosted tree needs scikit-learn", "pip install 'jetlego[bench]'"
+        ) from error
     inputs = {name: jet_features(getattr(splits, name), list(columns)) for name in ("train", "val", "test")}
     began = time.process_time()
     best, best_loss = None, np.inf
@@ -43,6 +45,12 @@ def train_boosted_tree(splits: Splits, columns: Sequence[str], data: DataConfig,
     assert best is not None
     scores = best.predict_proba(inputs["test"])
     classes = list(data.classes)
-    metrics = evaluate(splits.test.label, scores, classes=classes, signal=classes[data.signal_index],
-                       weight=splits.test.weight, kind="scores")
+    metrics = evaluate(
+        splits.test.label,
+        scores,
+        classes=classes,
+        signal=classes[data.signal_index],
+        weight=splits.test.weight,
+        kind="scores",
+    )
     return {"test": metrics, "train": {"seconds": seconds, "parameters": None, "trees": chosen}}

@@ -24,7 +24,7 @@ def measure(room: str, files: Sequence[str], *, max_jets: int) -> list[Mapping[s
     Parameters
     ----------
     room
-        ``clustering``, ``recursion`` or ``loader``; each is a module with ``measure(jets)`` or ``measure_files(files)``.
+        ``clustering``, ``recursion`` or ``loader``: a module with ``measure(jets)`` or ``measure_files(files)``.
     files
         Jets to measure on; the embedded ones if empty.
     max_jets

@@ -1,41 +1,66 @@
-"""``jetlego bench``: speed side by side with what users have today, in one run."""
+"""``jetlego bench``: speed side by side with what users have today, or architectures side by side on one data set."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+Room = Literal["clustering", "recursion", "loader"]
 
 
 def bench(
-    *files: str,
-    speed: Literal["clustering", "recursion", "loader"] = "clustering",
-    out: Path | None = None,
-    jets: int = 2000,
+    *paths: str, speed: Room | None = None, accuracy: bool = False, out: Path | None = None, jets: int = 2000
 ) -> None:
-    """Measure one room against its references, in turn and in one run, and print the rates and their ratios.
+    """Measure one room against its references (--speed), or train architectures side by side (a CONFIG).
 
-    Example: jetlego bench --speed clustering
+    Examples: jetlego bench --speed clustering; jetlego bench configs/bench/baseline.yaml
 
     Parameters
     ----------
-    files
-        Jets to measure on; default: the embedded ones.
+    paths
+        With --speed: jets to measure on (default: the embedded ones). Else: the comparison's YAML file.
     speed
-        Which room.
+        Room to measure: rates and ratios, all from one run.
+    accuracy
+        Say that paths names a comparison; without --speed this is understood.
     out
         Also write the rows as JSON.
     jets
-        At most this many jets.
+        With --speed: at most this many jets.
     """
     from rich.console import Console
 
     from jetlego.atomic import write_atomic
-    from jetlego.benchmark.speed import measure
-    from jetlego.cli.bench_table import bench_table
+    from jetlego.cli.bench_table import accuracy_table, speed_table
+    from jetlego.errors import ConfigError
     from jetlego.training.environment import environment
 
-    rows = measure(speed, list(files), max_jets=jets)
-    Console(highlight=False).print(bench_table(rows))
+    if speed is not None and accuracy:
+        raise ConfigError("USAGE", "--speed and --accuracy are two measurements", "give one of them")
+    if speed is None and len(paths) != 1:
+        raise ConfigError(
+            "USAGE",
+            "jetlego bench needs --speed ROOM or one comparison",
+            "for example jetlego bench configs/bench/baseline.yaml",
+        )
+    rows = _measure(speed, list(paths), jets) if speed else _compare(Path(paths[0]))
+    Console(highlight=False).print(speed_table(rows) if speed else accuracy_table(rows))
     if out is not None:
-        write_atomic(out, json.dumps({"environment": environment(), "results": [dict(row) for row in rows]}, indent=1))
+        write_atomic(out, json.dumps({"environment": environment(), "results": rows}, indent=1))
+
+
+def _measure(room: Room, files: list[str], jets: int) -> list[dict[str, Any]]:
+    from jetlego.benchmark.speed import measure
+
+    return [dict(row) for row in measure(room, files, max_jets=jets)]
+
+
+def _compare(path: Path) -> list[dict[str, Any]]:
+    from jetlego.benchmark.accuracy import compare
+    from jetlego.benchmark.accuracy_config import load_bench
+    from jetlego.cli.progress import TerminalObserver
+
+    folder = Path("runs") / f"bench-{path.stem}"
+    with TerminalObserver() as observer:
+        return compare(load_bench(path), path, folder, observer=observer)

@@ -1,4 +1,4 @@
-"""Rates and ratios of one measurement, as a table."""
+"""Measurements as tables: rates with their ratios, and figures with their spread over seeds."""
 
 from __future__ import annotations
 
@@ -7,16 +7,47 @@ from typing import Any
 
 from rich.table import Table
 
+Rows = Sequence[Mapping[str, Any]]
 
-def bench_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+
+def speed_table(rows: Rows) -> Table:
     """Return a table of ``{name, rate, unit, reference, ratio}`` rows."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("what", style="cyan")
-    table.add_column("rate", justify="right")
-    table.add_column("unit")
-    table.add_column("ratio", justify="right", style="bold")
-    table.add_column("to")
+    table = _table(("what", "left"), ("rate", "right"), ("unit", "left"), ("ratio", "right"), ("to", "left"))
     for row in rows:
         ratio = row.get("ratio")
-        table.add_row(row["name"], f"{row['rate']:,.0f}", row["unit"], "" if ratio is None else f"{ratio:.2f}", row.get("reference") or "")
+        words = "" if ratio is None else f"{ratio:.3g}"
+        table.add_row(row["name"], f"{row['rate']:,.0f}", row["unit"], words, row.get("reference") or "")
     return table
+
+
+def accuracy_table(rows: Rows) -> Table:
+    """Return a table of the entries of a comparison; ± is the standard deviation over seeds."""
+    rejections = [key for key in rows[0] if key.startswith("background_rejection_") and not key.endswith("_spread")]
+    heads = [f"1/eps_B at {float(key.rpartition('_')[2]):.0%}" for key in rejections]
+    table = _table(
+        ("entry", "left"),
+        *((head, "right") for head in ("AUC", "accuracy", *heads)),
+        ("parameters", "right"),
+        ("train s", "right"),
+        ("jets/s", "right"),
+    )
+    for row in rows:
+        figures = [_spread(row, "auc", 4), _spread(row, "accuracy", 4), *(_spread(row, key, 0) for key in rejections)]
+        parameters = "" if row["parameters"] is None else f"{row['parameters']:,}"
+        rate = "" if row["rate"] is None else f"{row['rate']:,.0f}"
+        table.add_row(row["name"], *figures, parameters, f"{row['train_seconds']:.0f}", rate)
+    return table
+
+
+def _table(*columns: tuple[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head, side in columns:
+        table.add_column(head, justify=side, no_wrap=True)
+    return table
+
+
+def _spread(row: Mapping[str, Any], key: str, digits: int) -> str:
+    if row[key] is None:
+        return "-"
+    spread = row.get(f"{key}_spread")
+    return f"{row[key]:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")

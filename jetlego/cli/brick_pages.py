@@ -18,7 +18,9 @@ from jetlego.bricks.studs import Stud
 def inventory(entries: Iterable[Entry]) -> Iterator[Table]:
     """Yield one table a group: name, studs, what it does."""
     for (kind, group), members in groupby(entries, key=lambda entry: (entry.kind, entry.group)):
-        table = Table(title=f"{kind}s: {group}", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+        table = Table(
+            title=f"{kind}s: {group}", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
+        )
         table.add_column("name", style="cyan", no_wrap=True)
         table.add_column("takes -> gives", no_wrap=True)
         table.add_column("what")

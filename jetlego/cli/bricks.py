@@ -7,9 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 
-def bricks(
-    name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Parameter(name="--import")] = ()
-) -> None:
+def bricks(name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Parameter(name="--import")] = ()) -> None:
     """List every brick by kind, or show one: its arguments, its studs, its equation and its paper.
 
     Example: jetlego bricks mlp

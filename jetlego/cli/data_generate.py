@@ -8,7 +8,7 @@ from pathlib import Path
 def generate(
     *, process: tuple[str, ...], jets: int, out: Path, seed: int = 1, workers: int | None = None, resume: bool = True
 ) -> None:
-    """Simulate jets with Pythia 8 and FastJet into ROOT files of JetClass layout; a killed run goes on where it stopped.
+    """Simulate jets with Pythia 8 into ROOT files of JetClass layout; a killed run goes on where it stopped.
 
     Example: jetlego data generate --process top --process qcd --jets 100000 --out jets/
 
@@ -33,7 +33,8 @@ def generate(
     with TerminalObserver() as observer:
         for name in process:
             observer.stage(f"{name} jets", jets)
-            path = simulate(name, num_jets=jets, out=out, seed=seed, workers=workers, resume=resume,
-                            progress=observer.advance)
+            path = simulate(
+                name, num_jets=jets, out=out, seed=seed, workers=workers, resume=resume, progress=observer.advance
+            )
             observer.done()
             print(path)

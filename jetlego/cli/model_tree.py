@@ -22,4 +22,6 @@ def _grow(tree: Tree, module: torch.nn.Module) -> None:
 def _label(name: str, module: torch.nn.Module) -> str:
     total = sum(p.numel() for p in module.parameters())
     own = ", ".join(f"{key} {tuple(p.shape)}" for key, p in module.named_parameters(recurse=False))
-    return f"[bold]{name}[/bold] {type(module).__name__}  [cyan]{total:,} parameters[/cyan]" + (f"  [dim]{own}[/dim]" if own else "")
+    return f"[bold]{name}[/bold] {type(module).__name__}  [cyan]{total:,} parameters[/cyan]" + (
+        f"  [dim]{own}[/dim]" if own else ""
+    )

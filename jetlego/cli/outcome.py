@@ -40,7 +40,9 @@ def run_safely(app: App, words: Sequence[str]) -> int:
     except MemoryError as error:
         code = _tell("OOM", f"out of memory: {error}", 4, verbose)
     except Exception as error:
-        code = _tell("INTERNAL", f"{type(error).__name__}: {quoted(error)}; run again with -v for the traceback", 1, verbose)
+        code = _tell(
+            "INTERNAL", f"{type(error).__name__}: {quoted(error)}; run again with -v for the traceback", 1, verbose
+        )
     for (id, what), count in told.items():
         if count > 1:
             _say(f"jetlego: warning[{id}]: {what} ({count} times)")

@@ -28,7 +28,9 @@ def predict(run: Path, /, *files: str, out: Path, device: str = "cpu") -> None:
     from jetlego.training.run import load_run
 
     if not files:
-        raise ConfigError("USAGE", "jetlego predict needs at least one file", "jetlego predict RUN FILE... --out scores.root")
+        raise ConfigError(
+            "USAGE", "jetlego predict needs at least one file", "jetlego predict RUN FILE... --out scores.root"
+        )
     trained = load_run(run)
     data = trained.config.data
     jets = read_jets(list(files), schema=data.schema_, where=data.where)

@@ -17,8 +17,14 @@ class TerminalObserver(Observer):
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
         self._bars = Progress(
-            SpinnerColumn(), TextColumn("{task.description:<24}"), BarColumn(bar_width=30), MofNCompleteColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=self.console, transient=True,
+            SpinnerColumn(),
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
             disable=not sys.stderr.isatty(),
         )
         self._task: Any = None

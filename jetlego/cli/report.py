@@ -22,7 +22,9 @@ def report(*runs: Path, out: Path = Path("report.html")) -> None:
     from jetlego.training.run import load_run
 
     if not runs:
-        raise ConfigError("USAGE", "jetlego report needs at least one run folder", "jetlego report RUN [RUN ...] --out PAGE")
+        raise ConfigError(
+            "USAGE", "jetlego report needs at least one run folder", "jetlego report RUN [RUN ...] --out PAGE"
+        )
     opened = [load_run(folder) for folder in runs]
     page = write_run_report(opened[0], out) if len(opened) == 1 else write_comparison(opened, out)
     print(f"report           {page}")

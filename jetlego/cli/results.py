@@ -12,7 +12,9 @@ def metric_lines(metrics: dict[str, Any]) -> list[str]:
     for efficiency, value in rejection.items():
         label = f"1/eps_B at {float(efficiency):.0%}"
         error = errors.get(efficiency)
-        lines.append(f"{label:<16} " + ("-" if value is None else f"{value:.1f}" + (f" ± {error:.1f}" if error else "")))
+        lines.append(
+            f"{label:<16} " + ("-" if value is None else f"{value:.1f}" + (f" ± {error:.1f}" if error else ""))
+        )
     return lines
 
 

@@ -33,17 +33,21 @@ def train(
     import_
         Python packages whose bricks join the vocabulary.
     """
+    from jetlego.training.load_config import load_config
+
+    settings = load_config(config, overrides)  # before anything heavy is loaded
+
     from jetlego.bricks.registry import import_bricks
     from jetlego.cli.progress import TerminalObserver
     from jetlego.cli.results import metric_lines
     from jetlego.report.run_report import write_run_report
     from jetlego.training.folder import choose_folder
-    from jetlego.training.load_config import load_config
+    from jetlego.training.recipe import build_meta
     from jetlego.training.train import train as train_run
 
     for package in import_:
         import_bricks(package)
-    settings = load_config(config, overrides)
+    build_meta(settings)  # a fault in the model is told before any jet is read
     folder = choose_folder(settings.name or config.stem, out, resume=resume)
     with TerminalObserver() as observer:
         run = train_run(settings, folder, resume=resume, observer=observer)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jetlego.errors import ConfigError, EnvironmentFault, JetlegoError
+from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoError, did_you_mean
 
 _ROWS_A_WRITE = 50_000  # larger baskets have open issues in uproot's writer
 
@@ -50,6 +50,24 @@ def write_table(path: str | Path, columns: Mapping[str, np.ndarray], *, tree: st
             temporary.unlink()
 
 
+def read_table(path: str | Path, *, tree: str = "predictions") -> dict[str, np.ndarray]:
+    """Return the columns of a table that :func:`write_table` wrote as ROOT.
+
+    Raises
+    ------
+    DataError
+        ``NO-FILES`` or ``NO-TREE``.
+    """
+    import uproot
+
+    if not Path(path).exists():
+        raise DataError("NO-FILES", f"there is no file '{path}'")
+    with uproot.open(path) as file:
+        if tree not in file:
+            raise DataError("NO-TREE", f"{path} has no tree '{tree}'", did_you_mean(tree, file.keys(cycle=False)))
+        return dict(file[tree].arrays(library="np"))
+
+
 def _write_root(path: Path, columns: dict[str, np.ndarray], tree: str) -> None:
     import uproot
 
@@ -69,5 +87,7 @@ def _write_parquet(path: Path, columns: dict[str, np.ndarray], tree: str) -> Non
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise EnvironmentFault("DEPENDENCY", "writing Parquet needs pyarrow", "pip install 'jetlego[parquet]'") from error
+        raise EnvironmentFault(
+            "DEPENDENCY", "writing Parquet needs pyarrow", "pip install 'jetlego[parquet]'"
+        ) from error
     pq.write_table(pa.table(columns), path, compression="zstd")

@@ -85,7 +85,9 @@ class TrainingConfig(Section):
     """The loop."""
 
     epochs: int = Field(10, ge=1)
-    minutes: float | None = Field(None, gt=0, description="stop after so many CPU minutes of training, whatever the epochs")
+    minutes: float | None = Field(
+        None, gt=0, description="stop after so many CPU minutes of training, whatever the epochs"
+    )
     batch_size: int = Field(256, ge=1)
     eval_batch_size: int = Field(1024, ge=1)
     optimizer: OptimizerConfig = OptimizerConfig()

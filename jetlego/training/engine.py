@@ -24,8 +24,11 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     """
     _refuse_compromised_release()
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("NO-DEVICE", "training.device is cuda, and this machine offers no CUDA device",
-                               "set training.device=cpu or auto")
+        raise EnvironmentFault(
+            "NO-DEVICE",
+            "training.device is cuda, and this machine offers no CUDA device",
+            "set training.device=cpu or auto",
+        )
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     accelerator = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
@@ -42,5 +45,8 @@ def _refuse_compromised_release() -> None:
         except importlib.metadata.PackageNotFoundError:
             continue
         if version in _COMPROMISED:
-            raise EnvironmentFault("DEPENDENCY", f"{package} {version} is a compromised release (GHSA-w37p-236h-pfx3)",
-                                   f"pip install '{package}!=2.6.2,!=2.6.3'")
+            raise EnvironmentFault(
+                "DEPENDENCY",
+                f"{package} {version} is a compromised release (GHSA-w37p-236h-pfx3)",
+                f"pip install '{package}!=2.6.2,!=2.6.3'",
+            )

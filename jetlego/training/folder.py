@@ -26,7 +26,9 @@ def choose_folder(name: str, out: Path | None, *, resume: bool) -> Path:
     """
     if out is not None:
         if not resume and holds_run(out):
-            raise ConfigError("RUN-EXISTS", f"{out} already holds a run", "add --resume to go on, or give another --out")
+            raise ConfigError(
+                "RUN-EXISTS", f"{out} already holds a run", "add --resume to go on, or give another --out"
+            )
         return out
     used, n = None, 1
     while True:
@@ -55,12 +57,17 @@ class FolderLock:
 
     def __enter__(self) -> FolderLock:
         require_writable(self.folder)
-        self._file: IO[str] = (self.folder / ".lock").open("a+")
+        path = self.folder / ".lock"
+        self._file: IO[str] = path.open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A holder that ended between our open and our lock has taken the file we hold away.
+            if not path.exists() or path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+                raise BlockingIOError
         except BlockingIOError as error:
             self._file.seek(0)
             holder = self._file.read().strip() or "another process"
+            self._file.close()
             raise EnvironmentFault("LOCKED", f"{self.folder} is in use by {holder}") from error
         self._file.truncate(0)
         facts = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.strftime("%Y-%m-%d %H:%M:%S")}

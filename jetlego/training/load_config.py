@@ -62,8 +62,9 @@ def parse_config(data: dict[str, Any], *, place: Place = lambda loc: "") -> RunC
 def _parse_override(word: str) -> tuple[str, Any]:
     dotted, equals, text = word.partition("=")
     if not equals or not dotted:
-        raise ConfigError("BAD-VALUE", f"'{quoted(word)}' is not of the form dotted.key=value",
-                          "for example training.epochs=3")
+        raise ConfigError(
+            "BAD-VALUE", f"'{quoted(word)}' is not of the form dotted.key=value", "for example training.epochs=3"
+        )
     return dotted, parse_yaml(text, name=word).data if text.strip() else None
 
 
@@ -92,8 +93,9 @@ def _describe(fault: Any, place: Place) -> ConfigError:
     dotted = ".".join(map(str, loc)) or "configuration"
     if fault["type"] == "extra_forbidden":
         keys = _valid_keys(loc[:-1])
-        return ConfigError("UNKNOWN-KEY", f"{where}'{quoted(dotted)}' is no key of the configuration",
-                           did_you_mean(str(loc[-1]), keys))
+        return ConfigError(
+            "UNKNOWN-KEY", f"{where}'{quoted(dotted)}' is no key of the configuration", did_you_mean(str(loc[-1]), keys)
+        )
     if fault["type"] == "missing":
         return ConfigError("BAD-VALUE", f"{place(loc[:-1])}'{dotted}' is missing")
     value = quoted(fault["input"])

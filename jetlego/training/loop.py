@@ -87,8 +87,15 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, model: torch.nn.Module, train: JetStore, val: JetStore, *, fabric: Fabric,
-        folder: Path, observer: Observer,
+        self,
+        config: RunConfig,
+        model: torch.nn.Module,
+        train: JetStore,
+        val: JetStore,
+        *,
+        fabric: Fabric,
+        folder: Path,
+        observer: Observer,
     ) -> None:
         self.config, self.train, self.val, self.fabric, self.observer = config, train, val, fabric, observer
         self.task = Classification.from_config(config)
@@ -151,7 +158,9 @@ class Trainer:
         """Yield the rest of this epoch; rank r takes rows r, r + R, ... of each global batch."""
         size, count = self.config.training.batch_size, self.train.num_jets
         for i in range(self.progress.batch, self.batches_per_epoch):
-            positions = np.arange(i * size, min((i + 1) * size, count))[self.fabric.global_rank :: self.fabric.world_size]
+            positions = np.arange(i * size, min((i + 1) * size, count))[
+                self.fabric.global_rank :: self.fabric.world_size
+            ]
             index = shuffled(positions, num_samples=count, seed=self.config.training.seed, epoch=self.progress.epoch)
             yield self.train.batch(index).to(self.fabric.device)
 
@@ -168,8 +177,9 @@ class Trainer:
             return value
         self.fabric.backward(loss)
         if settings.gradient_clip is not None:
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=settings.gradient_clip,
-                                       error_if_nonfinite=False)
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False
+            )
         self.optimizer.step()
         if self.average is not None:
             self.average.update(self.bare_model)
@@ -182,19 +192,26 @@ class Trainer:
         self.progress.bad_steps += 1
         self.progress.skipped_steps += 1
         if self.progress.bad_steps >= self.config.training.max_bad_steps:
-            raise JetlegoError("DIVERGED", f"the loss was {value} for {self.progress.bad_steps} steps in a row, "
-                               f"last at step {self.progress.step}", "lower training.optimizer.lr; the last checkpoint stands")
+            raise JetlegoError(
+                "DIVERGED",
+                f"the loss was {value} for {self.progress.bad_steps} steps in a row, last at step {self.progress.step}",
+                "lower training.optimizer.lr; the last checkpoint stands",
+            )
 
     def _close_epoch(self) -> None:
         progress = self.progress
         with self._averaged():
             figures = validate(self.bare_model, self.val, self.config, self.fabric.device)
         row = {
-            "epoch": progress.epoch + 1, "step": progress.step, "train_loss": progress.loss_sum / max(1, progress.jets_seen),
+            "epoch": progress.epoch + 1,
+            "step": progress.step,
+            "train_loss": progress.loss_sum / max(1, progress.jets_seen),
             **{f"val_{name}": value for name, value in figures.items()},
-            "lr": self.optimizer.param_groups[0]["lr"], "seconds": round(progress.seconds, 3),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "seconds": round(progress.seconds, 3),
             "cpu_seconds": round(progress.cpu_seconds, 3),
-            "jets_per_second": round(progress.jets_seen / max(progress.seconds, 1e-9), 1), "skipped": progress.skipped_steps,
+            "jets_per_second": round(progress.jets_seen / max(progress.seconds, 1e-9), 1),
+            "skipped": progress.skipped_steps,
         }
         chosen = figures[self.config.training.select]
         value = -math.inf if chosen is None else (-chosen if self.config.training.select == "loss" else chosen)
@@ -222,8 +239,13 @@ class Trainer:
         weights = self.average.weights if self.average else self.bare_model.state_dict()
         path = self.checkpoints.folder
         if self.fabric.is_global_zero:
-            path = self.checkpoints.save(step=self.progress.step, weights=weights, state=state,
-                                         meta={"progress": asdict(self.progress)}, best=best)
+            path = self.checkpoints.save(
+                step=self.progress.step,
+                weights=weights,
+                state=state,
+                meta={"progress": asdict(self.progress)},
+                best=best,
+            )
         self.fabric.barrier()
         return path
 

@@ -1,4 +1,4 @@
-"""Optimizers by name, and the learning rate as a pure function of progress, so that a resumed run needs no state for it."""
+"""Optimizers by name, and the learning rate as a pure function of progress: a resumed run needs no state for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from jetlego.training.config import OptimizerConfig, ScheduleConfig
 def make_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
     """Return the optimizer; weight decay spares biases, norms and everything else of one dimension."""
     groups = [
-        {"params": [p for p in model.parameters() if p.requires_grad and p.ndim > 1], "weight_decay": config.weight_decay},
+        {
+            "params": [p for p in model.parameters() if p.requires_grad and p.ndim > 1],
+            "weight_decay": config.weight_decay,
+        },
         {"params": [p for p in model.parameters() if p.requires_grad and p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
@@ -27,8 +30,8 @@ def learning_rate_factor(progress: float, config: ScheduleConfig) -> float:
     """Return the factor on the learning rate at ``progress`` in [0, 1] of the whole run.
 
     After a linear rise over ``warmup``: ``constant`` stays at 1; ``cosine`` and ``one_cycle`` fall on half a cosine to
-    ``floor`` (``one_cycle`` also rises on one: Smith, arXiv:1803.09820); ``flat_decay`` stays at 1 until 70 % of the run
-    and then falls exponentially to ``floor``.
+    ``floor`` (``one_cycle`` also rises on one: Smith, arXiv:1803.09820); ``flat_decay`` stays at 1 until 70 % of the
+    run and then falls exponentially to ``floor``.
     """
     if progress < config.warmup:
         rise = progress / config.warmup

@@ -77,5 +77,8 @@ def _require_every_class(jets: Jets, config: DataConfig) -> None:
     absent = [name for name, count in zip(config.classes, counts, strict=True) if count == 0]
     if absent:
         found = ", ".join(f"{name} {count}" for name, count in zip(config.classes, counts, strict=True))
-        raise DataError("LABELS", f"no training jet of class {', '.join(absent)} (found: {found})",
-                        "check data.classes and data.train")
+        raise DataError(
+            "LABELS",
+            f"no training jet of class {', '.join(absent)} (found: {found})",
+            "check data.classes and data.train",
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
 from jetlego.data.jets import Jets
@@ -93,8 +92,11 @@ def write_test_results(run: Run, splits: Splits) -> None:
     metrics = {
         "test": score_metrics(run, splits.test, scores),
         "train": {
-            "epochs": len(history), "best_epoch": history[best]["epoch"], "best": history[best],
-            "skipped_steps": history[-1]["skipped"], "seconds": sum(row["seconds"] for row in history),
+            "epochs": len(history),
+            "best_epoch": history[best]["epoch"],
+            "best": history[best],
+            "skipped_steps": history[-1]["skipped"],
+            "seconds": sum(row["seconds"] for row in history),
             "parameters": sum(p.numel() for p in run.model.parameters()),
             "jets": {name: getattr(splits, name).num_jets for name in ("train", "val", "test")},
             "seed": run.config.training.seed,
@@ -108,8 +110,14 @@ def score_metrics(run: Run, jets: Jets, scores: Any) -> dict[str, Any]:
     """Return the metrics of ``scores`` (B, K) on labelled ``jets``, with bootstrap errors."""
     settings = run.config.evaluation
     return evaluate(
-        jets.label, scores, classes=run.classes, signal=run.classes[run.config.data.signal_index],
-        weight=jets.weight, kind="scores", signal_efficiencies=settings.signal_efficiencies, replicas=settings.bootstrap,
+        jets.label,
+        scores,
+        classes=run.classes,
+        signal=run.classes[run.config.data.signal_index],
+        weight=jets.weight,
+        kind="scores",
+        signal_efficiencies=settings.signal_efficiencies,
+        replicas=settings.bootstrap,
     )
 
 
@@ -126,16 +134,30 @@ def _require_same_run(config: RunConfig, folder: Path) -> None:
     if not (folder / "config.yaml").exists():
         return
     before, now = _flat(read_yaml(folder / "config.yaml").data), _flat(config.resolved())
-    harmless = {"training.epochs", "training.threads", "training.device", "training.devices", "training.keep_checkpoints",
-                "training.eval_batch_size", "name", "evaluation.bootstrap", "evaluation.signal_efficiencies"}
+    harmless = {
+        "training.epochs",
+        "training.threads",
+        "training.device",
+        "training.devices",
+        "training.keep_checkpoints",
+        "training.eval_batch_size",
+        "name",
+        "evaluation.bootstrap",
+        "evaluation.signal_efficiencies",
+    }
     differs = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key) and key not in harmless]
     if differs:
         what = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differs[:5])
-        raise ConfigError("RESUME-MISMATCH", f"{folder} was trained with another configuration: {what}",
-                          "train into another --out")
+        raise ConfigError(
+            "RESUME-MISMATCH", f"{folder} was trained with another configuration: {what}", "train into another --out"
+        )
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(data, dict):
         return {prefix: data}
-    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()}
+    return {
+        key: value
+        for name, inner in data.items()
+        for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()
+    }

@@ -49,7 +49,12 @@ def _calls(path):
 
 def test_no_code_is_run_from_data():
     refused = {"eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "yaml.load"}
-    found = [f"{path.name}:{node.lineno} {name}" for path in PACKAGE.rglob("*.py") for node, name in _calls(path) if name in refused]
+    found = [
+        f"{path.name}:{node.lineno} {name}"
+        for path in PACKAGE.rglob("*.py")
+        for node, name in _calls(path)
+        if name in refused
+    ]
     assert not found
 
 
@@ -62,7 +67,9 @@ def test_torch_load_is_always_restricted():
 
 def test_only_the_command_line_prints():
     found = [
-        f"{path}:{node.lineno}" for path in PACKAGE.rglob("*.py") for node, name in _calls(path)
+        f"{path}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node, name in _calls(path)
         if name == "print" and "cli" not in path.parts
     ]
     assert not found

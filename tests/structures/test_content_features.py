@@ -35,7 +35,10 @@ def _leaves_below(children, node, num_leaves):
 def _by_hand(pt, c, chosen):
     """The features of one node from the list of its constituents, straight from their definitions."""
     pt, c = pt[chosen], {name: values[chosen].astype(float) for name, values in c.items()}
-    s0, sz = (np.where(c[f"part_{n}err"] > 0, np.abs(c[f"part_{n}val"]) / np.maximum(c[f"part_{n}err"], 1e-9), 0) for n in ("d0", "dz"))
+    s0, sz = (
+        np.where(c[f"part_{n}err"] > 0, np.abs(c[f"part_{n}val"]) / np.maximum(c[f"part_{n}err"], 1e-9), 0)
+        for n in ("d0", "dz")
+    )
     s0, sz = np.minimum(s0, 100), np.minimum(sz, 100)
     return {
         "ln_num_leaves": np.log(len(pt)),

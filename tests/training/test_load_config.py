@@ -58,7 +58,13 @@ def test_words_of_the_command_line_override_the_file(write):
         ("lr: 1e-3", "lr: .inf", "BAD-VALUE", "run.yaml:6:35", ["training.optimizer.lr", "finite"]),
         ("lr: 1e-3", "lr: -1", "BAD-VALUE", "run.yaml:6:35", ["greater than 0"]),
         ("model: {brick: recursive_tagger}\n", "", "BAD-VALUE", "run.yaml:1:1", ["'model' is missing"]),
-        ("classes: {top:", "signal: w\n  classes: {top:", "BAD-VALUE", "run.yaml", ["signal 'w' is none of", "top, qcd"]),
+        (
+            "classes: {top:",
+            "signal: w\n  classes: {top:",
+            "BAD-VALUE",
+            "run.yaml",
+            ["signal 'w' is none of", "top, qcd"],
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_place_and_the_nearest_name(write, old, new, id, place, words):

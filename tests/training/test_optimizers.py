@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -13,7 +14,7 @@ def test_the_rate_rises_to_one_and_stays_in_bounds(name):
     values = [learning_rate_factor(i / 1000, config) for i in range(1001)]
     assert values[200] == pytest.approx(1.0)
     assert max(values) <= 1.0 + 1e-12
-    assert all(b >= a - 1e-12 for a, b in zip(values[:200], values[1:201], strict=True))
+    assert all(b >= a - 1e-12 for a, b in itertools.pairwise(values[:201]))
     assert values[-1] == pytest.approx(1.0 if name == "constant" else 0.01)
 
 
@@ -23,8 +24,13 @@ def test_one_cycle_agrees_with_torch():
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     # torch counts its last step at progress 1 and its rise up to step warmup * steps - 1
     oracle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=1.0, total_steps=steps + 1, pct_start=(warmup * steps + 1) / (steps + 1),
-        div_factor=1 / floor, final_div_factor=1.0, cycle_momentum=False,
+        optimizer,
+        max_lr=1.0,
+        total_steps=steps + 1,
+        pct_start=(warmup * steps + 1) / (steps + 1),
+        div_factor=1 / floor,
+        final_div_factor=1.0,
+        cycle_momentum=False,
     )
     config = ScheduleConfig(name="one_cycle", warmup=warmup, floor=floor)
     for step in range(steps + 1):

@@ -1,0 +1,146 @@
+"""The whole of training on real jets: what is written, what a stop and a resume leave, what a fault says."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from jetlego import load_run
+from jetlego.data.table import read_table
+from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoError, Preempted
+from jetlego.training.folder import FolderLock, choose_folder
+from jetlego.training.observer import Observer
+from jetlego.training.splits import read_splits
+from jetlego.training.train import train
+
+
+class StopAt(Observer):
+    """Sends this process a real signal after so many steps."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def advance(self, count=1, **figures):
+        if figures:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, small_config):
+    return train(small_config(), tmp_path_factory.mktemp("run") / "run")
+
+
+def test_the_run_folder_holds_what_it_promises(finished):
+    folder = finished.folder
+    assert {"config.yaml", "preprocessing.json", "metrics.json", "log.jsonl", "predictions.root", "checkpoints"} <= {
+        p.name for p in folder.iterdir()
+    }
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics) == {"test", "train", "environment"}
+    assert set(metrics["test"]["background_rejection"]) == {"0.3", "0.5"}
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 3
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+
+def test_it_learns_more_than_nothing(finished):
+    assert finished.metrics()["test"]["auc"] > 0.8
+
+
+def test_predictions_agree_with_the_metrics_and_with_scikit_learn(finished):
+    table, metrics = read_table(finished.folder / "predictions.root"), finished.metrics()["test"]
+    # the table's scores are float32, which makes a few ties
+    assert roc_auc_score(table["label"] == 0, table["score_top"]) == pytest.approx(metrics["auc"], abs=2e-5)
+    np.testing.assert_allclose(table["score_top"] + table["score_qcd"], 1.0, atol=1e-6)
+
+
+def test_an_opened_run_predicts_the_same_in_any_company(finished):
+    run, test = load_run(finished.folder), read_splits(finished.config.data).test
+    scores = run.predict(test)
+    np.testing.assert_array_equal(scores, finished.predict(test))
+    table = read_table(finished.folder / "predictions.root")
+    np.testing.assert_allclose(scores[:, 0], table["score_top"], atol=1e-6)
+    some = np.array([40, 3, 77])
+    np.testing.assert_allclose(run.predict(test.select(some)), scores[some], atol=2e-6)
+    assert run.predict(test.select(np.array([], dtype=int))).shape == (0, 2)
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+@pytest.mark.parametrize("step", [4, 13])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path, small_config, average, step):
+    config = small_config(average=average)
+    straight = train(config, tmp_path / "straight")
+    with pytest.raises(Preempted) as caught:
+        train(config, tmp_path / "stopped", observer=StopAt(step))
+    assert caught.value.exit_code == 75
+    resumed = train(config, tmp_path / "stopped", resume=True)
+    for (name, a), b in zip(straight.model.state_dict().items(), resumed.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    drop = {"seconds", "cpu_seconds", "jets_per_second"}
+    logs = [[{k: v for k, v in row.items() if k not in drop} for row in run.history()] for run in (straight, resumed)]
+    assert logs[0] == logs[1]
+
+
+def test_a_finished_run_started_again_does_nothing(finished):
+    before = (finished.folder / "metrics.json").stat().st_mtime_ns
+    train(finished.config, finished.folder, resume=True)
+    assert (finished.folder / "metrics.json").stat().st_mtime_ns == before
+
+
+def test_resuming_another_configuration_names_what_differs(finished, small_config):
+    with pytest.raises(ConfigError, match=r"training.batch_size: 64 there, 32 now"):
+        train(small_config(batch_size=32), finished.folder, resume=True)
+
+
+def test_two_seeds_differ_and_one_repeats(tmp_path, small_config, finished):
+    again = train(small_config(), tmp_path / "again")
+    other = train(small_config(seed=2), tmp_path / "other")
+    first, same, different = (list(run.model.parameters()) for run in (finished, again, other))
+    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, different, strict=True) if a.ndim > 1)
+
+
+def test_a_loss_that_is_never_finite_stops_the_run(tmp_path, small_config):
+    wild = small_config(optimizer={"lr": 1e30, "name": "sgd"}, gradient_clip=None, max_bad_steps=3)
+    with pytest.raises(JetlegoError, match="in a row") as caught:
+        train(wild, tmp_path / "run")
+    assert caught.value.id == "DIVERGED"
+
+
+def test_a_folder_in_use_is_refused(tmp_path, small_config):
+    with FolderLock(tmp_path / "run"), pytest.raises(EnvironmentFault, match=r"in use by .*pid"):
+        train(small_config(), tmp_path / "run")
+
+
+def test_the_default_folder_is_the_first_free_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert choose_folder("a", None, resume=False).as_posix() == "runs/a"
+    for name in ("a", "a-2"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").write_text("")
+    assert choose_folder("a", None, resume=False).as_posix() == "runs/a-3"
+    assert choose_folder("a", None, resume=True).as_posix() == "runs/a-2"
+    with pytest.raises(ConfigError, match="already holds a run"):
+        choose_folder("a", tmp_path / "runs" / "a", resume=False)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"config\.yaml"):
+        load_run(tmp_path)
+
+
+def test_splits_share_no_jet(small_config):
+    paths = ["sample://top/train", "sample://qcd/train"]
+    splits = read_splits(small_config().data.model_copy(update={"train": paths, "max_jets": None}))
+    parts = (splits.train, splits.val, splits.test)
+    sums = [{float(x) for x in part.jet["jet_pt"].astype(np.float64) * 1e3 + part.jet["jet_eta"]} for part in parts]
+    assert not sums[0] & sums[1]
+    assert not sums[0] & sums[2]
+    total = sum(part.num_jets for part in (splits.train, splits.val, splits.test))
+    assert splits.test.num_jets == pytest.approx(0.2 * total, abs=1)
+    assert splits.val.num_jets == pytest.approx(0.1 * total, abs=1)
