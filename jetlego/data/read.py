@@ -14,6 +14,7 @@ from jetlego.data.formats.choose import open_reader
 from jetlego.data.formats.reader import Classes, Nonfinite, Request
 from jetlego.data.jets import Jets
 from jetlego.data.labels import check_labels
+from jetlego.data.schemas.load import load_schema
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.screen import check_units, screen
 from jetlego.data.selection import Where, parsed, selected
@@ -98,6 +99,7 @@ def iterate_jets(
     Jets
         Never an empty chunk; ``DataError`` ``NO-JETS`` at the end if nothing was left at all.
     """
+    layout = schema if schema == "auto" else load_schema(schema)
     files = find_files(paths)
     check_duplicates(files)
     request = Request(
@@ -107,7 +109,7 @@ def iterate_jets(
     tally, window = request.tally, _Window(*(entries or (0, None)))
     for index, path in enumerate(files):
         try:
-            for jets in _file_chunks(path, index, schema, request, window, step, where):
+            for jets in _file_chunks(path, index, layout, request, window, step, where):
                 tally.kept += jets.num_jets
                 yield jets
         except DataError as error:

@@ -79,9 +79,9 @@ def test_sample_file_sums_to_its_jets() -> None:
             assert set(jets.jet["flavor"].tolist()) == {0}
             assert set(jets.label.tolist()) == {-1}
             assert np.bincount(jets.jet["event_index"]).max() == 3
-    with pytest.raises(ConfigError, match="several jet collections: .*delphes:JetPUPPIAK8"):
+    with pytest.raises(ConfigError, match=r"several jet collections: .*delphes:JetPUPPIAK8"):
         choose_collection(table, None)
-    with pytest.raises(DataError, match="no jet collection 'FatJet'.*JetPUPPIAK8"):
+    with pytest.raises(DataError, match=r"no jet collection 'FatJet'.*JetPUPPIAK8"):
         choose_collection(table, "FatJet")
     table.close()
 

@@ -161,8 +161,8 @@ def test_a_user_schema_reads_events_without_jets(name) -> None:
     assert 2421 - len(set(jets.jet["event_index"].tolist())) == 716
     assert jets.jet["jet_index"].max() == 4
     assert total(jets.jet["jet_energy"]) == pytest.approx(340153.7456417, rel=1e-6)
-    events = {**HZZ, "jets": {},
-              "particles": {"kind": "var", "px": "Jet_Px", "py": "Jet_Py", "pz": "Jet_Pz", "energy": "Jet_E"}}  # fmt: skip
+    particles = {"kind": "var", "px": "Jet_Px", "py": "Jet_Py", "pz": "Jet_Pz", "energy": "Jet_E"}
+    events = {**HZZ, "jets": {}, "particles": particles}
     as_particles = read_jets(sample(name), schema=events)
     assert as_particles.num_jets == 2421
     assert total(as_particles.weight) == pytest.approx(16.9225214, rel=1e-6)

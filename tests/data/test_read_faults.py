@@ -8,7 +8,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from oracles.jet_files import jetclass_arrays, write_rntuple, write_tree
+from oracles.jet_files import branch_type, jetclass_arrays, write_rntuple, write_tree
 from oracles.shared_folder import shared
 
 from jetlego.data.files import check_splits
@@ -90,8 +90,7 @@ def test_no_tree_and_several_trees(tmp_path) -> None:
     arrays = jetclass_arrays(COUNTS)
     with uproot.recreate(two) as file:
         for name in ("first", "second"):
-            file.mktree(name, {n: ak.type(a[:0]).content if isinstance(a, ak.Array) else a.dtype
-                               for n, a in arrays.items()}).extend(arrays)  # fmt: skip
+            file.mktree(name, {n: branch_type(a) for n, a in arrays.items()}).extend(arrays)
     refused("TREE-AMBIGUOUS", "first, second", kind=ConfigError, path_or_paths=two)
     refused("TREE-AMBIGUOUS", "first, second", kind=ConfigError, path_or_paths=two, schema="jetclass")
 
@@ -101,8 +100,7 @@ def test_the_highest_cycle_of_a_tree_is_read(tmp_path) -> None:
     with uproot.recreate(path) as file:
         for counts in ([1, 2], COUNTS):
             arrays = jetclass_arrays(counts)
-            file.mktree("tree", {n: ak.type(a[:0]).content if isinstance(a, ak.Array) else a.dtype
-                                 for n, a in arrays.items()}).extend(arrays)  # fmt: skip
+            file.mktree("tree", {n: branch_type(a) for n, a in arrays.items()}).extend(arrays)
     with pytest.warns(JetlegoWarning, match=r"cycles \[1, 2\]; the highest is read"):
         assert read_jets(path).num_jets == len(COUNTS)
 

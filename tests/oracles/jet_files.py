@@ -34,11 +34,17 @@ def write_tree(path: Path, arrays: dict, *, tree: str = "tree", baskets: int = 1
     length = len(next(iter(arrays.values())))
     cuts = np.linspace(0, length, baskets + 1).astype(int)
     with uproot.recreate(path) as file:
-        types = {n: ak.type(a[:0]).content if isinstance(a, ak.Array) else a.dtype for n, a in arrays.items()}
-        out = file.mktree(tree, types)
+        out = file.mktree(tree, {name: branch_type(values) for name, values in arrays.items()})
         for start, stop in itertools.pairwise(cuts):
             out.extend({name: values[start:stop] for name, values in arrays.items()})
     return path
+
+
+def branch_type(values):
+    """Return what uproot's ``mktree`` wants to know of a branch."""
+    if isinstance(values, ak.Array):
+        return ak.type(values[:0]).content
+    return (values.dtype, values.shape[1:]) if values.ndim > 1 else values.dtype
 
 
 def write_rntuple(path: Path, arrays: dict, *, name: str = "tree") -> Path:

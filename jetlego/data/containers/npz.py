@@ -21,12 +21,21 @@ class _Member(Source):
 
     def __init__(self, path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         self.path, self._archive, self._info = path, archive, info
+        self.name = info.filename.removesuffix(".npy")
         self._stream: IO[bytes] | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
-    def _open(self) -> None:
+    def close(self) -> None:
+        """Let go of the stream."""
         if self._stream is not None:
             self._stream.close()
+
+    def _open(self) -> None:
+        self.close()
         self._stream = self._archive.open(self._info)
         version = np.lib.format.read_magic(self._stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -75,17 +84,27 @@ class NpzTable(ArrayTable):
     """
 
     def __init__(self, path: Path) -> None:
+        self._archive: zipfile.ZipFile | None = None
+        self._members: list[_Member] = []
         try:
-            self._archive = zipfile.ZipFile(path)
-            members = {info.filename.removesuffix(".npy"): _Member(path, self._archive, _checked(path, info))
-                       for info in self._archive.infolist() if info.filename.endswith(".npy")}  # fmt: skip
+            self._archive = archive = zipfile.ZipFile(path)
+            infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            self._members += (_Member(path, archive, _checked(path, info)) for info in infos)
+            members = {m.name: m for m in self._members}
+            super().__init__(path, dict(members))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+            self.close()
             raise DataError("BAD-FILE", f"{path}: cannot be opened as npz: {quoted(error)}") from error
-        super().__init__(path, dict(members))
+        except DataError:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Close the archive."""
-        self._archive.close()
+        """Close the archive and what is open of it."""
+        for member in self._members:
+            member.close()
+        if self._archive is not None:
+            self._archive.close()
 
 
 def _checked(path: Path, info: zipfile.ZipInfo) -> zipfile.ZipInfo:

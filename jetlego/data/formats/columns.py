@@ -105,7 +105,7 @@ def _beside(part: Momentum | None, table: Table, request: Request) -> dict[str, 
     if part is None:
         return {}
     present = {name: c for name, c in part.optional.items() if c.column is None or table.has(c.column)}
-    given = {**part.columns, **present}
+    given = {**present, **part.columns}
     return {name: column for name, column in given.items() if request.wants(name)}
 
 
