@@ -124,13 +124,13 @@ def test_indices_outside_the_event_are_dropped_and_told(tmp_path) -> None:
 
 def test_fixed_size_arrays_and_split_members(tmp_path) -> None:
     block = P4[:15].reshape(3, 5, 4)
-    arrays = {f"jet.fP.f{axis}[5]": np.ascontiguousarray(block[:, :, i]) for i, axis in enumerate("XYZ")}
-    arrays["jet.fE[5]"] = np.ascontiguousarray(block[:, :, 3])
+    arrays = {f"jet.fP.f{axis}": np.ascontiguousarray(block[:, :, i]) for i, axis in enumerate("XYZ")}
+    arrays["jet.fE"] = np.ascontiguousarray(block[:, :, 3])
     arrays["jet/scale"] = np.array([1.0, 2.0, 3.0])
     path = write_tree(tmp_path / "a.root", arrays)
     schema = {"jets": {"columns": {"scale": "jet/scale"}},
-              "particles": {"kind": "var", "px": "jet.fP.fX[5]", "py": "jet.fP.fY[5]", "pz": "jet.fP.fZ[5]",
-                            "energy": "jet.fE[5]"}}  # fmt: skip
+              "particles": {"kind": "var", "px": "jet.fP.fX", "py": "jet.fP.fY", "pz": "jet.fP.fZ",
+                            "energy": "jet.fE"}}  # fmt: skip
     jets = read_jets(path, schema=schema)
     assert jets.num_constituents.tolist() == [5, 5, 5]
     assert np.allclose(jets.p4, P4)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jetlego.data.containers.arrays import ArrayTable, Source
-from jetlego.data.containers.table import cut_at
+from jetlego.data.containers.table import cut_at, first_line
 from jetlego.data.extras import optional
 from jetlego.errors import DataError, quoted
 
@@ -40,7 +40,7 @@ class Hdf5Table(ArrayTable):
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as HDF5: {quoted(error)}") from error
+            raise DataError("BAD-FILE", f"{path}: cannot be opened as HDF5: {first_line(error)}") from error
         found: dict[str, Source] = {}
 
         def visit(name: str, item: Any) -> None:

@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 
 from jetlego.data.containers.arrays import ArrayTable, Source
+from jetlego.data.containers.table import first_line
 from jetlego.errors import DataError, quoted
 
 _MAX_BYTES = 64 * 2**30
@@ -94,7 +95,7 @@ class NpzTable(ArrayTable):
             super().__init__(path, dict(members))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
             self.close()
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as npz: {quoted(error)}") from error
+            raise DataError("BAD-FILE", f"{path}: cannot be opened as npz: {first_line(error)}") from error
         except DataError:
             self.close()
             raise

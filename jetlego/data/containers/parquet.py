@@ -8,7 +8,7 @@ from typing import Any
 
 import awkward as ak
 
-from jetlego.data.containers.table import Array, Table, cut_at
+from jetlego.data.containers.table import Array, Table, cut_at, first_line
 from jetlego.data.extras import optional
 from jetlego.errors import DataError, quoted
 
@@ -31,7 +31,7 @@ class ParquetTable(Table):
         try:
             self._file = parquet.ParquetFile(path)
         except (OSError, ValueError, self._arrow.ArrowException) as error:
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as Parquet: {quoted(error)}") from error
+            raise DataError("BAD-FILE", f"{path}: cannot be opened as Parquet: {first_line(error)}") from error
         self._names: tuple[str, ...] = ()
         self._stream: Iterator[Any] | None = None
         self._held: Any = None
@@ -59,7 +59,7 @@ class ParquetTable(Table):
         try:
             return self._arrays(wanted, start, stop)
         except (OSError, ValueError, self._arrow.ArrowException) as error:
-            what = f"{self.path}: rows {start} to {stop} cannot be read: {quoted(error)}"
+            what = f"{self.path}: rows {start} to {stop} cannot be read: {first_line(error)}"
             raise DataError("BAD-FILE", what) from error
 
     def _arrays(self, names: list[str], start: int, stop: int) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import uproot
 
-from jetlego.data.containers.table import Array, Table, cut_at
+from jetlego.data.containers.table import Array, Table, cut_at, first_line
 from jetlego.data.files import first_bytes, not_what_it_says
 from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
@@ -118,14 +118,14 @@ def _open(path: Path) -> Any:
     try:
         return uproot.open(path, object_cache=None, array_cache=None)
     except Exception as error:  # uproot raises many kinds on damaged headers
-        raise DataError("BAD-FILE", f"{path}: cannot be opened as ROOT: {quoted(str(error).strip())}") from error
+        raise DataError("BAD-FILE", f"{path}: cannot be opened as ROOT: {first_line(error)}") from error
 
 
 def _get(file: Any, path: Path, name: str) -> Any:
     try:
         return file[name]
     except Exception as error:
-        what = f"{path}: '{quoted(name)}' cannot be opened: {quoted(str(error).strip())}"
+        what = f"{path}: '{quoted(name)}' cannot be opened: {first_line(error)}"
         raise DataError("BAD-FILE", what) from error
 
 

@@ -65,8 +65,8 @@ class Table(ABC):
             except (DataError, MemoryError):
                 raise
             except Exception as error:  # the libraries below raise anything at all on damaged bytes
-                what = f"{self.path}: '{quoted(name)}', entries {start} to {stop}, cannot be read: {quoted(error)}"
-                raise DataError("BAD-FILE", _first_line(what)) from error
+                what = f"{self.path}: '{quoted(name)}', entries {start} to {stop}, cannot be read"
+                raise DataError("BAD-FILE", f"{what}: {first_line(error)}") from error
         return out
 
     def require(self, name: str) -> None:
@@ -108,5 +108,7 @@ def cut_at(offsets: Sequence[int], start: int, stop: int, step: int) -> list[int
     return [*cuts, stop] if stop > start else [start]
 
 
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else text
+def first_line(error: Exception) -> str:
+    """Return what a library's error says in its first line, or else its kind."""
+    lines = str(error).strip().splitlines()
+    return quoted(lines[0]) if lines else type(error).__name__

@@ -101,12 +101,14 @@ def _seen(tables: list[Table]) -> str:
 
 
 def _nearest(candidates: list[Schema], tables: list[Table]) -> str:
-    def missing(schema: Schema) -> list[str]:
-        return min(([n for n in _signature(schema) if not t.has(n)] for t in tables), key=len)
-
-    ranked = sorted(candidates, key=lambda s: len(missing(s)) / max(len(_signature(s)), 1))
     advice = "describe it by a schema of your own: schema=file.yaml"
-    if not ranked:
+    if not candidates or not tables:
         return advice
-    lacks = ", ".join(missing(ranked[0])[:4])
-    return f"nearest is '{ranked[0].name}', for which {quoted(lacks)} is missing; or {advice}"
+    schema, lacks = min(((s, _lacking(s, t)) for s in candidates for t in tables), key=lambda p: len(p[1]) / _rank(p[0]))
+    return f"nearest is '{schema.name}', for which {quoted(', '.join(lacks[:4]))} is missing; or {advice}"
+
+
+def _lacking(schema: Schema, table: Table) -> list[str]:
+    tree = schema.recognise.tree if schema.recognise else None
+    other = [f"a tree '{tree}'"] if tree not in (None, table.title) else []
+    return [*other, *(f"'{name}'" for name in _signature(schema) if not table.has(name))]
