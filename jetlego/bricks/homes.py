@@ -23,6 +23,7 @@ HOMES = {
     "jetlego.bricks.mpnn": "mpnn update_gru update_residual_mlp update_overwrite",
     "jetlego.bricks.adjacency": "adjacency adjacency_mix",
     "jetlego.bricks.edgeconv": "edgeconv",
+    "jetlego.bricks.pairs": "pair_features pair_bias",
     "jetlego.bricks.interaction": "interaction bipartite_interaction",
     "jetlego.bricks.pyg": "message_pyg",
 }

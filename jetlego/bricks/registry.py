@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from torch import nn
+
 from jetlego.bricks.homes import HOMES, home_of
 from jetlego.bricks.studs import Stud
 from jetlego.errors import ConfigError, JetlegoWarning, did_you_mean
@@ -148,7 +150,8 @@ def import_bricks(package: str) -> tuple[str, ...]:
 
 def _entry(name: str, make: Any, takes: Mapping[str, str], gives: Mapping[str, str], views: tuple[str, ...],
            paper: str, dynamic: bool) -> Entry:  # fmt: skip
-    signature = inspect.signature(make)
+    bare = inspect.isclass(make) and make.__init__ is nn.Module.__init__
+    signature = inspect.Signature() if bare else inspect.signature(make)
     for argument in signature.parameters.values():
         if argument.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise TypeError(f"brick '{name}': argument '{argument.name}' must be keyword-only")
