@@ -10,7 +10,7 @@ import numpy as np
 from jetlego.data.containers.arrays import ArrayTable, Source
 from jetlego.data.containers.table import cut_at, first_line
 from jetlego.data.extras import optional
-from jetlego.errors import DataError, quoted
+from jetlego.errors import DataError
 
 
 class _DataSet(Source):

@@ -10,7 +10,7 @@ import awkward as ak
 
 from jetlego.data.containers.table import Array, Table, cut_at, first_line
 from jetlego.data.extras import optional
-from jetlego.errors import DataError, quoted
+from jetlego.errors import DataError
 
 _BATCH = 8192
 

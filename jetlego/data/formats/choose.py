@@ -14,7 +14,8 @@ from jetlego.data.schemas.load import load_schema, shipped_schemas
 from jetlego.data.schemas.schema import Schema
 from jetlego.errors import ConfigError, DataError, quoted
 
-_READERS = {"ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader"}
+_READERS = {"ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader", "hepmc": "hepmc:HepMCReader",
+            "events": "events:PlainEventReader"}  # fmt: skip
 _TABLES = ("root", "hdf5", "parquet", "npz")
 
 
@@ -104,7 +105,8 @@ def _nearest(candidates: list[Schema], tables: list[Table]) -> str:
     advice = "describe it by a schema of your own: schema=file.yaml"
     if not candidates or not tables:
         return advice
-    schema, lacks = min(((s, _lacking(s, t)) for s in candidates for t in tables), key=lambda p: len(p[1]) / _rank(p[0]))
+    pairs = ((s, _lacking(s, t)) for s in candidates for t in tables)
+    schema, lacks = min(pairs, key=lambda pair: len(pair[1]) / _rank(pair[0]))
     return f"nearest is '{schema.name}', for which {quoted(', '.join(lacks[:4]))} is missing; or {advice}"
 
 

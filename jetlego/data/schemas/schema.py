@@ -68,6 +68,11 @@ def _as_columns(value: Any) -> Any:
     return {name: name for name in value} if isinstance(value, list) else value
 
 
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, int) else value
+
+
+Codes = Annotated[tuple[int, ...], BeforeValidator(_as_tuple)]
 Source = Annotated[Column, BeforeValidator(_as_column)]
 Columns = Annotated[dict[str, Source], BeforeValidator(_as_columns)]
 
@@ -158,7 +163,7 @@ class Label(Strict):
     expr: str | None = Field(default=None, description="position in classes; false and true count as 0 and 1")
     file_name: dict[str, str] | None = Field(default=None, description="{class: pattern searched in the file's name}")
     classes: tuple[str, ...] | int | None = Field(default=None, description="names, or how many, by position")
-    values: dict[str, tuple[int, ...] | int] | None = Field(default=None, description="{class: values of column}")
+    values: dict[str, Codes] | None = Field(default=None, description="{class: values of column}")
     absolute: bool = Field(default=False, description="use the absolute value of column, as of a PDG code")
     offset: int = Field(default=0, description="subtracted from column")
     unmatched: Literal["error", "unlabelled"] = Field(default="error", description="for values of no class")
@@ -205,12 +210,13 @@ class Block(Strict):
 class Cluster(Strict):
     """How jets are found in events that hold particles alone."""
 
-    algorithm: Literal["anti_kt", "kt", "cambridge_aachen", "ee_kt", "ee_genkt"] = "anti_kt"
+    algorithm: Literal["anti_kt", "kt", "cambridge_aachen", "genkt", "ee_genkt"] = "anti_kt"
     radius: float = Field(default=0.4, gt=0)
+    power: float | None = Field(default=None, description="exponent of genkt and ee_genkt")
     pt_min: float = Field(default=5.0, ge=0, description="GeV")
     eta_max: float | None = Field(default=None, gt=0)
     invisible: tuple[int, ...] = Field(default=(12, 14, 16), description="absolute PDG codes left out")
-    match_pdgid: tuple[int, ...] = Field(default=(), description="absolute PDG codes that label a jet")
+    match: dict[str, Codes] = Field(default={}, description="{class: absolute PDG codes}; the nearest labels a jet")
     match_radius: float = Field(default=0.8, gt=0)
 
 
