@@ -8,6 +8,11 @@ from __future__ import annotations
 HOMES = {
     "jetlego.bricks.recursive.recnn": "recnn_simple recnn_gated",
     "jetlego.bricks.recursive.embedding": "recursive",
+    "jetlego.models.flow_networks": "pfn efn",
+    "jetlego.models.particle_net": "particle_net particle_net_lite",
+    "jetlego.models.particle_transformer": "particle_transformer particle_transformer_small plain_transformer",
+    "jetlego.models.message_passing": "mpnn_tagger jedi_net",
+    "jetlego.models.set_tagger": "set_tagger",
     "jetlego.models.recursive_tagger": "recursive_tagger",
     "jetlego.bricks.norms": "batch_norm",
     "jetlego.bricks.feedforward": "logistic mlp embed standardise",

@@ -53,6 +53,8 @@ class DenseLinks:
     def highest(self, message: Tensor) -> Tensor:
         """Return the maximum (B, N, D) of messages (B, N, N, D)."""
         wide = self.real.unsqueeze(-1)
+        if message.shape[2] == 0:
+            return message.sum(2)
         found = message.masked_fill(~wide, -torch.inf).amax(2)
         return found.masked_fill(~wide.any(2), 0)
 

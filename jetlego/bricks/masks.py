@@ -69,7 +69,7 @@ def masked_softmax(score: Tensor, mask: Tensor | None, dim: int = -1) -> Tensor:
     ``mask`` broadcasts against ``score``. Computed in float32 or better.
     """
     wide = at_least_float32(score)
-    if mask is None:
+    if mask is None or score.shape[dim] == 0:
         return wide.softmax(dim).to(score.dtype)
     wide = wide.masked_fill(~mask, -torch.inf)
     top = wide.detach().amax(dim, keepdim=True).clamp(min=torch.finfo(wide.dtype).min)
@@ -120,6 +120,8 @@ def set_max(x: Tensor, mask: Tensor | None = None, ptr: Tensor | None = None) ->
     """Return the maximum over the real items of each set (zero for an empty one): (B, ...)."""
     if ptr is not None:
         return segment_max(x, ptr)
+    if x.shape[1] == 0:
+        return x.sum(1)
     if mask is None:
         return x.amax(1)
     wide = mask.reshape(*mask.shape, *(1,) * (x.dim() - 2))

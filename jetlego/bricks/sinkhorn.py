@@ -85,7 +85,8 @@ def log_mass(mass: Tensor) -> Tensor:
 def _iterate(
     cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: float | Tensor, iterations: int
 ) -> tuple[Tensor, Tensor]:
-    f, g = torch.zeros_like(log_a + cost[..., 0]), torch.zeros_like(log_b + cost[..., 0, :])
+    f = log_a.new_zeros(torch.broadcast_shapes(log_a.shape, cost.shape[:-1]))
+    g = log_b.new_zeros(torch.broadcast_shapes(log_b.shape, (*cost.shape[:-2], cost.shape[-1])))
     for eps, count in _schedule(epsilon, iterations):
         relax = _relaxation(eps)
         for step in range(count):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "_unique", "_unique2", "unique_dim", "unique_consecutive",
@@ -29,6 +30,30 @@ class _NoSync(TorchDispatchMode):
         if name == "repeat_interleave" and kwargs.get("output_size") is None:
             raise AssertionError("repeat_interleave without output_size waits for the device")
         return func(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[None]:
+    """Make tensors inside fake ones, those with device ``meta`` standing for an accelerator's.
+
+    Not ``cuda``: without CUDA compiled in, ``~x`` and ``x[i]`` of a fake CUDA tensor fail in torch itself.
+    """
+    autocast = torch.autocast
+
+    def known(device_type: str, *args: Any, **how: Any) -> Any:  # torch.autocast does not know the device meta
+        return autocast("cpu" if device_type == "meta" else device_type, *args, **how)
+
+    torch.autocast = known  # type: ignore[misc, assignment]
+    try:
+        with FakeTensorMode(), torch.no_grad():
+            yield
+    finally:
+        torch.autocast = autocast  # type: ignore[misc]
+
+
+def sent_elsewhere(value: Any) -> Any:
+    """Return a tensor of the same shape and type on the other device of :func:`elsewhere`."""
+    return torch.empty(value.shape, dtype=value.dtype, device="meta") if isinstance(value, Tensor) else value
 
 
 @contextlib.contextmanager

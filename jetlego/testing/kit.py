@@ -27,8 +27,9 @@ from torch import Tensor, nn
 from jetlego.bricks.build import build, spec_of
 from jetlego.bricks.initial import initialise
 from jetlego.bricks.plan import plain
-from jetlego.testing.guards import no_sync
+from jetlego.testing.guards import elsewhere, no_sync, sent_elsewhere
 from jetlego.testing.streams import (
+    COUNTS,
     Example,
     Inputs,
     call,
@@ -40,6 +41,7 @@ from jetlego.testing.streams import (
     permuted,
     reordered,
     set_streams,
+    shortened,
     taken,
 )  # fmt: skip
 
@@ -117,6 +119,17 @@ def check_finite(entry: Any, example: Example) -> None:
                 assert torch.isfinite(x.grad).all(), f"gradient of {name}"
         for name, p in module.named_parameters():
             assert p.grad is None or torch.isfinite(p.grad).all(), f"gradient of {name}"
+
+
+def check_nothing(entry: Any, example: Example) -> None:
+    """A batch of sets without a single slot goes through, in training and evaluation."""
+    if not set_streams(entry) or example.inputs is not None:
+        return
+    for training in (False, True):
+        inputs = {k: shortened(v, max(COUNTS)) for k, v in taken(entry, example).items()}
+        assert all(torch.isfinite(r).all() for r in call(make(example, training=training), inputs))
+        if entry.views == {"padded", "packed"}:
+            packed_call(make(example, training=training), entry, inputs)
 
 
 def check_padding(entry: Any, example: Example) -> None:
@@ -209,12 +222,10 @@ def check_no_sync(entry: Any, example: Example) -> None:
 
 def check_devices(entry: Any, example: Example) -> None:
     """Every index and constant lies on the device of its tensor: a run with fake tensors of another device."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
     module, inputs = make(example), taken(entry, example)
-    with FakeTensorMode(), torch.no_grad():
-        state = {k: _elsewhere(v) for k, v in [*module.named_parameters(), *module.named_buffers()]}
-        fake = {k: _elsewhere(v) for k, v in inputs.items()}
+    with elsewhere():
+        state = {k: sent_elsewhere(v) for k, v in [*module.named_parameters(), *module.named_buffers()]}
+        fake = {k: sent_elsewhere(v) for k, v in inputs.items()}
         results = _flat(torch.func.functional_call(module, state, (), fake))
         assert all(r.device.type == "meta" for r in results)
 
@@ -259,6 +270,7 @@ CHECKS: Mapping[str, Callable[[Any, Example], None]] = {
     "parameters": check_parameters,
     "copies": check_copies,
     "finite": check_finite,
+    "nothing": check_nothing,
     "padding": check_padding,
     "packed": check_packed,
     "batch_independence": check_batch_independence,
@@ -297,11 +309,6 @@ def _assert_equal(found: list[Tensor], expected: list[Tensor], tolerance: float)
     assert len(found) == len(expected)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, equal_nan=False)
-
-
-def _elsewhere(value: Any) -> Any:
-    # "meta" and not "cuda": without CUDA compiled in, `~x` and `x[i]` of a fake CUDA tensor fail in torch itself
-    return torch.empty(value.shape, dtype=value.dtype, device="meta") if isinstance(value, Tensor) else value
 
 
 def _to_float32(value: Any) -> Any:

@@ -108,6 +108,16 @@ def lengthened(entry: Entry, inputs: Inputs, *, extra: int) -> Inputs:
     return longer
 
 
+def shortened(value: Any, length: int) -> Any:
+    """Return a stream without any slot: every axis of ``length`` after the first becomes empty."""
+    if not isinstance(value, Tensor):
+        return value
+    for axis in range(1, value.dim()):
+        if value.shape[axis] == length:
+            value = value.narrow(axis, 0, 0)
+    return value
+
+
 def permuted(entry: Entry, inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
     """Return the inputs with the real items of each set in another order, and the orders."""
     mask = inputs["mask"]
