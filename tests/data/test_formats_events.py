@@ -48,7 +48,7 @@ def test_all_final_particles_are_read() -> None:
     assert len(per_event) == 100
 
 
-@pytest.mark.filterwarnings("ignore:.*UNITS")
+@pytest.mark.filterwarnings("ignore:.*(UNITS|KINEMATICS)")  # an event with particles along the beam
 def test_plain_events() -> None:
     jets = read_jets(sample("Pythia-PtMin1000-LHC-10ev.dat"), schema={"base": "events", "cluster": {"pt_min": 20}})
     assert jets.num_jets == 45

@@ -14,8 +14,12 @@ from jetlego.data.schemas.load import load_schema, shipped_schemas
 from jetlego.data.schemas.schema import Schema
 from jetlego.errors import ConfigError, DataError, quoted
 
-_READERS = {"ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader", "hepmc": "hepmc:HepMCReader",
-            "events": "events:PlainEventReader"}  # fmt: skip
+_READERS = {
+    "ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader", "hepmc": "hepmc:HepMCReader",
+    "events": "events:PlainEventReader", "recnn": "recnn:RecnnReader", "jetsgame": "jetsgame:JetsGameReader",
+}  # fmt: skip
+"""{format: module and class}, imported when a file needs it."""
+
 _TABLES = ("root", "hdf5", "parquet", "npz")
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from jetlego.data.jets import Jets
 from jetlego.data.schemas.schema import Schema
@@ -66,7 +66,7 @@ class Reader(ABC):
     def close(self) -> None:  # noqa: B027  (readers of text close their stream when they reach its end)
         """Let go of the file."""
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
