@@ -1,13 +1,14 @@
-"""Entropic optimal transport in the log domain: potentials, their schedule, and their derivative.
+"""Entropic optimal transport in the log domain: potentials, how they are found, and their derivative.
 
 Between n sources of mass a and m targets of mass b at cost C, the plan is
 
     P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps),
 
 and Sinkhorn's algorithm (Cuturi, arXiv:1306.0895) makes its marginals a and b by updating the potentials f and g in
-turn. Two things make few updates enough: eps falls in halves from a blurred start, and the updates are over-relaxed
-(Thibault et al., arXiv:1711.01851), which near the solution turns a rate 1 - c eps into 1 - c' sqrt(eps). At
-eps = 0.001 and 30 items the error of the marginals after 500 last steps is 1e-10, against 1e-4 without.
+turn. As eps falls it needs more and more updates, and an unconverged plan is worse than a blurred one. Here eps falls
+in halves from a blurred start, and at each value a few updates are followed by Newton steps on the smaller side:
+marginals then agree to rounding errors where plain updates would need thousands (40 weighted sets of 12 values at
+eps = 0.001: error 1e-12, against 2e-2 after 340 updates).
 
 A mass of zero is a log mass of -inf: such an item takes no part, whatever its cost, as long as that is finite.
 """
@@ -22,8 +23,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 Gradient: TypeAlias = Literal["implicit", "unrolled"]
-START, STAGE, PLAIN, STAGES = 0.1, 10, 5, 12
-"""First eps; updates at each eps before the last; updates before over-relaxation; stages where eps is a tensor."""
+Epsilon: TypeAlias = float | Tensor
+
+START, STAGES = 0.1, 12
+"""First eps; number of halvings where eps is a tensor."""
+UPDATES, NEWTON, LAST = 4, 3, 6
+"""Sinkhorn updates and Newton steps at each eps; Newton steps at the last one."""
+NEWTON_LIMIT = 256
+"""Beyond this many items on the smaller side the linear solves cost more than over-relaxed updates."""
+SHORTER = (1.0, 0.5, 0.125, 0.03)
+"""Fractions of a Newton step that are tried."""
 
 
 def potentials(
@@ -31,7 +40,7 @@ def potentials(
     log_a: Tensor,
     log_b: Tensor,
     *,
-    epsilon: float | Tensor,
+    epsilon: Epsilon,
     iterations: int | None = None,
     gradient: Gradient = "implicit",
 ) -> tuple[Tensor, Tensor]:
@@ -46,32 +55,28 @@ def potentials(
     epsilon
         Blur; a tensor (..., 1, 1) gives each problem its own.
     iterations
-        Updates at the last eps; by default 20 + 10 / sqrt(epsilon), which brings the error of the marginals below
-        about 1e-6 for costs on a line. Needed if ``epsilon`` is a tensor.
+        None: Newton steps, as above, or 200 to 1000 over-relaxed updates if both sides exceed ``NEWTON_LIMIT``. A
+        number: so many over-relaxed updates at the last eps, and no Newton steps.
     gradient
         ``implicit``: by the implicit function theorem at the solution, one linear solve of the smaller of n and m;
-        right if converged, whatever the number of updates. ``unrolled``: through every update.
+        right if converged, whatever the way there. ``unrolled``: through every update, without Newton steps.
 
     Returns
     -------
     tuple of Tensor
-        f (..., n) and g (..., m), fixed up to f + c, g - c. The last update was of g.
+        f (..., n) and g (..., m), fixed up to f + c, g - c.
     """
-    if iterations is None:
-        if isinstance(epsilon, Tensor):
-            raise ValueError("iterations must be given where epsilon is a tensor")
-        iterations = 20 + round(10.0 / math.sqrt(epsilon))
     if gradient == "unrolled":
-        return _iterate(cost, log_a, log_b, epsilon, iterations)
+        return _relaxed(cost, log_a, log_b, epsilon, iterations)
     return _Implicit.apply(cost, log_a, log_b, epsilon, iterations)
 
 
-def row_plan(cost: Tensor, log_b: Tensor, g: Tensor, epsilon: float | Tensor) -> Tensor:
+def row_plan(cost: Tensor, log_b: Tensor, g: Tensor, epsilon: Epsilon) -> Tensor:
     """Return P_ij / sum_j P_ij (..., n, m): where each source goes, divided by the mass that it really gives."""
     return torch.softmax(log_b.unsqueeze(-2) + (g.unsqueeze(-2) - cost) / epsilon, dim=-1)
 
 
-def column_plan(cost: Tensor, log_a: Tensor, f: Tensor, epsilon: float | Tensor) -> Tensor:
+def column_plan(cost: Tensor, log_a: Tensor, f: Tensor, epsilon: Epsilon) -> Tensor:
     """Return P_ij / sum_i P_ij (..., n, m): what each target is made of."""
     return torch.softmax(log_a.unsqueeze(-1) + (f.unsqueeze(-1) - cost) / epsilon, dim=-2)
 
@@ -82,49 +87,99 @@ def log_mass(mass: Tensor) -> Tensor:
     return torch.where(there, mass, torch.ones_like(mass)).log().masked_fill(~there, -torch.inf)
 
 
-def _iterate(
-    cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: float | Tensor, iterations: int
+def _solve(
+    cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon, iterations: int | None
 ) -> tuple[Tensor, Tensor]:
-    f = log_a.new_zeros(torch.broadcast_shapes(log_a.shape, cost.shape[:-1]))
-    g = log_b.new_zeros(torch.broadcast_shapes(log_b.shape, (*cost.shape[:-2], cost.shape[-1])))
-    for eps, count in _schedule(epsilon, iterations):
+    n, m = cost.shape[-2:]
+    if iterations is not None or min(n, m) > NEWTON_LIMIT:
+        return _relaxed(cost, log_a, log_b, epsilon, iterations)
+    if m > n:
+        g, f = _newton(cost.mT, log_b, log_a, epsilon)
+        return f, g
+    return _newton(cost, log_a, log_b, epsilon)
+
+
+def _halves(epsilon: Epsilon) -> list[Epsilon]:
+    """Return the values of eps before the last."""
+    if isinstance(epsilon, Tensor):
+        return [epsilon.clamp(min=START * 0.5**k) for k in range(STAGES)]
+    halvings = max(0, math.ceil(math.log2(START / epsilon)))
+    return [START * 0.5**k for k in range(halvings)]
+
+
+def _newton(cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon) -> tuple[Tensor, Tensor]:
+    g = torch.zeros_like(log_b + cost[..., 0, :])
+    f = _row_update(cost, log_b, g, epsilon)
+    for eps, steps in [*((eps, NEWTON) for eps in _halves(epsilon)), (epsilon, LAST)]:
+        for _ in range(UPDATES):
+            f = _row_update(cost, log_b, g, eps)
+            g = _column_update(cost, log_a, f, eps)
+        for _ in range(steps):
+            g = _newton_step(cost, log_a.exp(), log_b, g, eps)
+            f = _row_update(cost, log_b, g, eps)
+            g = _column_update(cost, log_a, f, eps)
+    return f, g
+
+
+def _newton_step(cost: Tensor, a: Tensor, log_b: Tensor, g: Tensor, eps: Epsilon) -> Tensor:
+    """Return g after the best fraction of a Newton step towards column masses b; f follows g exactly.
+
+    The masses reached are c(g) with eps dc/dg = diag(c) - W^T a W, singular along constants. b b^T fixes these, and
+    ones on the diagonal the targets that are not there.
+    """
+    b, (rows, reached) = log_b.exp(), _reached(cost, a, log_b, g, eps)
+    gap = reached - b
+    slope = torch.diag_embed(reached + (b == 0)) - rows.mT @ (a.unsqueeze(-1) * rows)
+    slope = slope + b.unsqueeze(-1) * b.unsqueeze(-2)
+    step = -torch.linalg.solve_ex(slope, gap.unsqueeze(-1)).result.squeeze(-1) * _flat(eps)
+    step = torch.where(torch.isfinite(step), step, torch.zeros_like(step))
+    best, least = g, gap.abs().sum(-1, keepdim=True)
+    for fraction in SHORTER:
+        tried = g + fraction * step
+        miss = (_reached(cost, a, log_b, tried, eps)[1] - b).abs().sum(-1, keepdim=True)
+        best, least = torch.where(miss < least, tried, best), torch.minimum(miss, least)
+    return best
+
+
+def _reached(cost: Tensor, a: Tensor, log_b: Tensor, g: Tensor, eps: Epsilon) -> tuple[Tensor, Tensor]:
+    rows = row_plan(cost, log_b, g, eps)
+    return rows, (a.unsqueeze(-1) * rows).sum(-2)
+
+
+def _relaxed(
+    cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon, iterations: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return potentials by over-relaxed updates alone (Thibault et al., arXiv:1711.01851)."""
+    if iterations is None:
+        iterations = 1000 if isinstance(epsilon, Tensor) else round(min(1000, 100 + 10.0 / math.sqrt(epsilon)))
+    f, g = torch.zeros_like(log_a + cost[..., 0]), torch.zeros_like(log_b + cost[..., 0, :])
+    for eps, count in [*((eps, 10) for eps in _halves(epsilon)), (epsilon, iterations)]:
         relax = _relaxation(eps)
         for step in range(count):
-            f = _update(f, _row_update(cost, log_b, g, eps), None if step < PLAIN else relax)
-            g = _update(g, _column_update(cost, log_a, f, eps), None if step < PLAIN else relax)
+            by = 1.0 if step < 5 else relax  # far from the solution over-relaxation can diverge
+            f = f + by * (_row_update(cost, log_b, g, eps) - f)
+            g = g + by * (_column_update(cost, log_a, f, eps) - g)
     f = _row_update(cost, log_b, g, epsilon)
     return f, _column_update(cost, log_a, f, epsilon)
 
 
-def _schedule(epsilon: float | Tensor, iterations: int) -> list[tuple[float | Tensor, int]]:
-    """Return (eps, updates): halves from the start down to ``epsilon``, then the last stage."""
-    if isinstance(epsilon, Tensor):
-        stages: list[float | Tensor] = [epsilon.clamp(min=START * 0.5**k) for k in range(STAGES)]
-    else:
-        halvings = max(0, math.ceil(math.log2(START / epsilon))) if epsilon < START else 0
-        stages = [START * 0.5**k for k in range(halvings)]
-    return [*((eps, STAGE) for eps in stages), (epsilon, iterations)]
-
-
-def _relaxation(eps: float | Tensor) -> float | Tensor:
-    """Return the over-relaxation of one stage: near 2 / (1 + sqrt(1 - rate)) for a rate 1 - 9 eps, at most 1.8."""
+def _relaxation(eps: Epsilon) -> Epsilon:
+    """Return 2 / (1 + sqrt(1 - rate)), the best for updates that converge at this rate, near 1 - 9 eps on a line."""
     if isinstance(eps, Tensor):
         return (2.0 / (1.0 + 3.0 * eps.sqrt())).clamp(min=1.0, max=1.8).squeeze(-1)
     return min(1.8, max(1.0, 2.0 / (1.0 + 3.0 * math.sqrt(eps))))
 
 
-def _update(old: Tensor, new: Tensor, relax: float | Tensor | None) -> Tensor:
-    return new if relax is None else old + relax * (new - old)
+def _row_update(cost: Tensor, log_b: Tensor, g: Tensor, eps: Epsilon) -> Tensor:
+    return -torch.logsumexp(log_b.unsqueeze(-2) + (g.unsqueeze(-2) - cost) / eps, dim=-1) * _flat(eps)
 
 
-def _row_update(cost: Tensor, log_b: Tensor, g: Tensor, eps: float | Tensor) -> Tensor:
-    reduced = torch.logsumexp(log_b.unsqueeze(-2) + (g.unsqueeze(-2) - cost) / eps, dim=-1)
-    return -reduced * (eps.squeeze(-1) if isinstance(eps, Tensor) else eps)
+def _column_update(cost: Tensor, log_a: Tensor, f: Tensor, eps: Epsilon) -> Tensor:
+    return -torch.logsumexp(log_a.unsqueeze(-1) + (f.unsqueeze(-1) - cost) / eps, dim=-2) * _flat(eps)
 
 
-def _column_update(cost: Tensor, log_a: Tensor, f: Tensor, eps: float | Tensor) -> Tensor:
-    reduced = torch.logsumexp(log_a.unsqueeze(-1) + (f.unsqueeze(-1) - cost) / eps, dim=-2)
-    return -reduced * (eps.squeeze(-1) if isinstance(eps, Tensor) else eps)
+def _flat(eps: Epsilon) -> Epsilon:
+    return eps.squeeze(-1) if isinstance(eps, Tensor) else eps
 
 
 class _Implicit(torch.autograd.Function):
@@ -141,9 +196,9 @@ class _Implicit(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: float | Tensor, iterations: int
+        ctx: Any, cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon, iterations: int | None
     ) -> tuple[Tensor, Tensor]:
-        f, g = _iterate(cost, log_a, log_b, epsilon, iterations)
+        f, g = _solve(cost, log_a, log_b, epsilon, iterations)
         ctx.save_for_backward(cost, log_a, log_b, f, g)
         ctx.epsilon = epsilon
         return f, g
@@ -161,7 +216,8 @@ class _Implicit(torch.autograd.Function):
         by_row, by_column = rows * left.unsqueeze(-1), columns * right.unsqueeze(-2)
         grad_a, grad_b = -(eps * by_column).sum(-1), -(eps * by_row).sum(-2)
         return (
-            _fold(by_row + by_column, cost), _fold(grad_a, log_a), _fold(grad_b, log_b), None, None,
+            (by_row + by_column).sum_to_size(cost.shape), grad_a.sum_to_size(log_a.shape),
+            grad_b.sum_to_size(log_b.shape), None, None,
         )  # fmt: skip
 
 
@@ -177,8 +233,3 @@ def _adjoint(rows: Tensor, columns: Tensor, b: Tensor, u: Tensor, v: Tensor) -> 
     system, side = system + b.unsqueeze(-1), (side - b * side.sum(-1, keepdim=True)).unsqueeze(-1)
     k = torch.linalg.solve_ex(system, side).result.squeeze(-1)
     return u - (columns * k.unsqueeze(-2)).sum(-1), k
-
-
-def _fold(grad: Tensor, like: Tensor) -> Tensor:
-    """Return a gradient summed over the axes that ``like`` was broadcast along."""
-    return grad.sum_to_size(like.shape)

@@ -223,7 +223,7 @@ def _plan(source: Sources, y: Tensor, log_b: Tensor, epsilon: float, iterations:
     """Return the plan (..., n, m), divided by the mass reached in each row or each column."""
     with torch.autocast(source.value.device.type, enabled=False):
         cost = (y.unsqueeze(-2) - source.squashed.unsqueeze(-1)) ** 2
-        f, g = potentials(
-            cost, source.log_a, log_b, epsilon=epsilon, iterations=iterations, gradient=gradient
-        )
+        if 0 in cost.shape[-2:]:
+            return cost
+        f, g = potentials(cost, source.log_a, log_b, epsilon=epsilon, iterations=iterations, gradient=gradient)
         return row_plan(cost, log_b, g, epsilon) if rows else column_plan(cost, source.log_a, f, epsilon)

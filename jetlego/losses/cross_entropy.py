@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from jetlego.bricks.constants import constants
 from jetlego.errors import ConfigError
 from jetlego.losses.reduce import average, blank
 from jetlego.losses.registry import loss
@@ -82,4 +83,4 @@ def class_factors(class_weight: Sequence[float], prediction: Tensor) -> Tensor:
     if len(class_weight) != prediction.shape[-1]:
         given, needed = len(class_weight), prediction.shape[-1]
         raise ConfigError("BAD-VALUE", f"class_weight has {given} entries for {needed} classes")
-    return torch.tensor(list(class_weight), dtype=prediction.dtype, device=prediction.device)
+    return constants(class_weight, prediction)

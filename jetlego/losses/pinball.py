@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from jetlego.bricks.constants import constants
 from jetlego.errors import ConfigError
 from jetlego.losses.reduce import average, blank
 from jetlego.losses.registry import loss
@@ -40,6 +41,6 @@ def pinball(
     if prediction.shape != (*target.shape, len(quantiles)):
         given = tuple(prediction.shape), tuple(target.shape)
         raise ConfigError("SHAPE", f"pinball: prediction {given[0]}, target {given[1]}, {len(quantiles)} quantiles")
-    q = torch.tensor(list(quantiles), dtype=prediction.dtype, device=prediction.device)
+    q = constants(quantiles, prediction)
     r = blank(target, mask).to(prediction.dtype).unsqueeze(-1) - blank(prediction, mask)
     return average(torch.maximum(q * r, (q - 1.0) * r), weight=weight, mask=mask, reduction=reduction)
