@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jetlego.errors import EnvironmentFault
@@ -49,6 +49,30 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         raise _fault(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` for a library to write to; without an error the file there takes its place, synced.
+
+    Raises
+    ------
+    EnvironmentFault
+        ``DISK-FULL`` or ``NOT-WRITABLE``; whatever stood at ``path`` is untouched.
+    """
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _fault(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> list[str]:
