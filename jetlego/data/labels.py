@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +18,32 @@ from jetlego.errors import ConfigError, DataError, did_you_mean, quoted
 UNLABELLED, NO_CLASS, SEVERAL_CLASSES = -1, -2, -3
 """Codes beside the class index; the last two are errors if a selected jet has them."""
 
-PerJet = Callable[[Column], np.ndarray]
 
-
-def one_hot_columns(label: Label, classes: Classes | None, has: Callable[[str], bool]) -> dict[str, Column] | None:
+def one_hot_columns(label: Label, classes: Classes | None, names: Sequence[str]) -> dict[str, Column] | None:
     """Return {class: column} of the truth branches to read; None if the file has no truth and need not have.
 
     With ``classes`` only the branches it names are needed, which may be others than the schema's.
     """
     known = dict(label.one_hot or {})
     if classes is not None:
-        return {word: _column_of(word, known) for words in classes.values() for word in _words(words)}
-    present = {name: column for name, column in known.items() if column.column is None or has(column.column)}
+        words = [word for given in classes.values() for word in _words(given)]
+        return {word: _column_of(word, known, label.prefix or "", names) for word in words}
+    present = {name: column for name, column in known.items() if column.column is None or column.column in names}
+    if label.prefix is not None:
+        read = {column.column for column in present.values()}
+        further = [name for name in names if name.startswith(label.prefix) and name not in read]
+        present |= {class_name(name): Column(column=name) for name in further}
     if present:
         return present
     return None if label.optional else known
 
 
-def _column_of(word: str | int, known: Mapping[str, Column]) -> Column:
+def _column_of(word: str | int, known: Mapping[str, Column], prefix: str, names: Sequence[str]) -> Column:
     if isinstance(word, int):
         raise ConfigError("BAD-VALUE", f"class {word}: this layout has truth branches, name them")
-    return known.get(word, Column(column=word))
+    if word in known:
+        return known[word]
+    return Column(column=prefix + word if prefix + word in names else word)
 
 
 def _words(words: Any) -> tuple[Any, ...]:

@@ -71,19 +71,21 @@ def ragged(array: Any, name: str, *, depth: int = 2) -> tuple[np.ndarray, tuple[
                        for level in range(1, depth))  # fmt: skip
         return _numbers(native(array.reshape(-1)), name), counts
     array = ak.from_regular(array, axis=None)
-    if "?" in str(array.type):
-        for axis in range(1, depth):
-            array = ak.fill_none(array, [], axis=axis - 1) if _has_option(array, axis - 1) else array
-        array = ak.drop_none(array, axis=depth - 1)
     levels = []
     for _ in range(1, depth):
-        levels.append(native(ak.num(array, axis=1)).astype(np.int64, copy=False))
+        levels.append(ak.to_numpy(ak.fill_none(ak.num(array, axis=1), 0)).astype(np.int64))
         array = ak.flatten(array, axis=1)
+    if "?" in str(array.type):
+        array = _without_missing(array, levels)
     return _numbers(native(ak.to_numpy(array)), name), tuple(levels)
 
 
-def _has_option(array: Any, axis: int) -> bool:
-    return bool(ak.any(ak.is_none(array, axis=axis), axis=None))
+def _without_missing(array: Any, levels: list[IntArray]) -> Any:
+    """Return packed values without missing ones, and correct the innermost counts for them."""
+    missing = ak.to_numpy(ak.is_none(array))
+    owner = np.repeat(np.arange(len(levels[-1])), levels[-1])
+    levels[-1] = levels[-1] - np.bincount(owner[missing], minlength=len(levels[-1]))
+    return ak.drop_none(array)
 
 
 def _filled(array: Any, name: str) -> np.ndarray:

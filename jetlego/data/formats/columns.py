@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awkward as ak
@@ -49,8 +49,8 @@ class ColumnSet:
     label: Column | None
     weight: Column | None
     particle_weight: Column | None
-    carried: tuple[str, ...]
-    sources: tuple[str, ...]
+    carried: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
@@ -61,27 +61,27 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
     DataError
         ``NO-BRANCH`` for a required column that is not there.
     """
-    particles = schema.particles
-    momenta = {key: particles.quantities[key] for key in particles.form or ()} if particles else {}
-    constituents = _beside(particles, table, request)
-    jets = _beside(schema.jets, table, request)
-    jet_momenta = {f"jet_{key}": column for key, column in schema.jets.quantities.items() if key in JET_QUANTITIES}
-    form = {key: schema.jets.quantities[key] for key in schema.jets.form or ()}
+    particles, jets = schema.particles, schema.jets
+    form = {key: particles.quantities[key] for key in particles.form or ()} if particles else {}
+    jet_form = {key: jets.quantities[key] for key in jets.form or ()}
+    stored = {f"jet_{key}": column for key, column in jets.quantities.items() if key in JET_QUANTITIES}
     label = schema.label
-    one_hot = one_hot_columns(label, request.classes, table.has) if label and label.one_hot is not None else None
-    number = _label_column(schema, table)
-    known = {*constituents, *jets, *jet_momenta, *_MOMENTA}
+    hot = one_hot_columns(label, request.classes, table.names) if label and label.one_hot is not None else None
+    found = ColumnSet(
+        momenta=_found(form, table),
+        constituents=_beside(particles, table, request),
+        jet_momenta=_found(jet_form, table),
+        jets=_found(stored, table) | _beside(jets, table, request),
+        one_hot=None if hot is None else _found(hot, table),
+        label=_label_column(schema, table),
+        weight=_weight_column(schema, table),
+        particle_weight=None if particles is None or particles.weight is None else in_table(particles.weight, table),
+    )
+    known = {*found.constituents, *found.jets, *_MOMENTA}
     asked = [*(request.columns or ()), *(name for name in request.cut_columns if table.has(name))]
     carried = tuple(dict.fromkeys(name for name in asked if name not in known))
-    used: list[Column] = [*momenta.values(), *constituents.values(), *jets.values(), *jet_momenta.values(),
-                          *form.values(), *(one_hot or {}).values()]  # fmt: skip
-    cuts = (schema.select, particles.select if particles else None)
-    used += [Column(expr=text) for text in cuts if text is not None]
-    if particles is not None and particles.pdg_mass:
-        used.append(particles.columns["part_pdgid"])
-    particle_weight = particles.weight if particles else None
-    used += [c for c in (number, schema.weight, particle_weight, schema.jets.raw_factor) if c is not None]
-    sources = dict.fromkeys([*_names(used), *_structural(particles), *carried])
+    used = _used(found, schema)
+    sources = tuple(dict.fromkeys([*_names(used), *_structural(particles), *carried]))
     _refuse_constituents(table, schema, request)
     for name in sources:
         table.require(name)
@@ -89,8 +89,31 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
         if column.members and column.column is not None and table.is_slow(column.column):
             what = f"{table.path}: '{quoted(column.column)}' is an unsplit object, which is slow to read"
             warnings.warn(JetlegoWarning("SLOW-BRANCH", what), stacklevel=3)
-    return ColumnSet(momenta, constituents, form, {**jet_momenta, **jets}, one_hot, number, schema.weight,
-                     particle_weight, carried, tuple(sources))  # fmt: skip
+    return replace(found, carried=carried, sources=sources)
+
+
+def in_table(column: Column, table: Table) -> Column:
+    """Return a column under the first of its names that the table has; under its own if there is none."""
+    if column.column is None or table.has(column.column):
+        return column
+    other = next((name for name in column.also if table.has(name)), None)
+    return column if other is None else column.model_copy(update={"column": other})
+
+
+def _found(columns: Mapping[str, Column], table: Table) -> dict[str, Column]:
+    return {name: in_table(column, table) for name, column in columns.items()}
+
+
+def _used(found: ColumnSet, schema: Schema) -> list[Column]:
+    """Return every column whose source must be read."""
+    maps = (found.momenta, found.constituents, found.jets, found.jet_momenta, found.one_hot or {})
+    particles = schema.particles
+    cuts = (schema.select, particles.select if particles else None)
+    single = [found.label, found.weight, found.particle_weight, schema.jets.raw_factor]
+    if particles is not None and particles.pdg_mass:
+        single.append(particles.columns["part_pdgid"])
+    single += [Column(expr=text) for text in cuts if text is not None]
+    return [column for columns in maps for column in columns.values()] + [c for c in single if c is not None]
 
 
 def _refuse_constituents(table: Table, schema: Schema, request: Request) -> None:
@@ -104,8 +127,9 @@ def _refuse_constituents(table: Table, schema: Schema, request: Request) -> None
 def _beside(part: Momentum | None, table: Table, request: Request) -> dict[str, Column]:
     if part is None:
         return {}
-    present = {name: c for name, c in part.optional.items() if c.column is None or table.has(c.column)}
-    given = {**present, **part.columns}
+    optional = _found(part.optional, table)
+    present = {name: c for name, c in optional.items() if c.column is None or table.has(c.column)}
+    given = {**present, **_found(part.columns, table)}
     return {name: column for name, column in given.items() if request.wants(name)}
 
 
@@ -113,10 +137,17 @@ def _label_column(schema: Schema, table: Table) -> Column | None:
     label = schema.label
     if label is None or (label.column is None and label.expr is None):
         return None
-    column = label.column or Column(expr=label.expr)
+    column = in_table(label.column or Column(expr=label.expr), table)
     if label.optional and column.column is not None and not table.has(column.column):
         return None
     return column
+
+
+def _weight_column(schema: Schema, table: Table) -> Column | None:
+    if schema.weight is None:
+        return None
+    column = in_table(schema.weight, table)
+    return None if column.optional and column.column is not None and not table.has(column.column) else column
 
 
 def _structural(particles: Particles | None) -> Iterable[str]:

@@ -46,10 +46,12 @@ class Column(Strict):
     """One column of the source, or an expression over several, and what must happen to it."""
 
     column: str | None = Field(default=None, description="name in the file, whole, whatever characters it holds")
+    also: tuple[str, ...] = Field(default=(), description="other names of the column, tried in order")
     expr: str | None = Field(default=None, description="expression over columns of the file")
     members: tuple[str, ...] = Field(default=(), description="members of a stored object, such as [fP, fX]")
     element: int | None = Field(default=None, ge=0, description="element of a list, such as the nominal weight")
     unit: Unit | None = Field(default=None, description="what momentum_unit and length_unit apply to; default: by name")
+    optional: bool = Field(default=False, description="of a weight: none where the file has no such column")
     power: int = Field(default=1, description="of the unit, such as 2 for MeV^2")
     dtype: Literal["bool", "int32", "int64", "float32", "float64"] | None = None
 
@@ -159,6 +161,7 @@ class Label(Strict):
     """Where the truth is: one-hot columns, an index column, an expression, or the file's name."""
 
     one_hot: Columns | None = Field(default=None, description="{class: 0/1 column}")
+    prefix: str | None = Field(default=None, description="further one-hot columns of the file, such as label_")
     column: Source | None = Field(default=None, description="class of each jet")
     expr: str | None = Field(default=None, description="position in classes; false and true count as 0 and 1")
     file_name: dict[str, str] | None = Field(default=None, description="{class: pattern searched in the file's name}")
