@@ -98,7 +98,7 @@ def read_chunk(path: Path) -> JetTable:
     OSError, ValueError, KeyError, zipfile.BadZipFile
         If the file is missing or damaged (every array carries a checksum).
     """
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load keeps a damaged file open
         return JetTable(
             {name: arrays[name] for name in CONSTITUENT_TYPES},
             {name: arrays[name] for name in JET_TYPES},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.clustering.find_jets import EventJets, find_jets
+from jetlego.clustering.packed import offsets_of, rows_of
 from jetlego.conventions import JETCLASS_LABELS, FloatArray, IntArray
 from jetlego.data.generate.detector import Candidates
 from jetlego.data.generate.kinds import FLAGS, MASS_OF_KIND
@@ -50,7 +51,7 @@ def jets_of_events(
     rows, ptr = _members(candidates, found, kept)
     event = found.event[kept]
     return describe(
-        candidates, rows, ptr, process,
+        candidates, rows, ptr, process, selection.radius,
         [match for match in matches if match is not None], event_number[event], event_weight[event],
     )  # fmt: skip
 
@@ -85,8 +86,6 @@ def _distance(p4: FloatArray, axis: FloatArray) -> FloatArray:
 
 def _members(candidates: Candidates, found: EventJets, kept: IntArray) -> tuple[IntArray, IntArray]:
     """Return the candidates that make up the kept jets; members keep their order, falling pT."""
-    from jetlego.clustering.packed import offsets_of, rows_of
-
     return found.members[rows_of(found.jet_ptr, kept)], offsets_of(np.diff(found.jet_ptr)[kept])
 
 
@@ -95,6 +94,7 @@ def describe(
     rows: IntArray,
     jet_ptr: IntArray,
     process: Process,
+    radius: float,
     matches: list[Candidate],
     event_number: IntArray,
     event_weight: FloatArray,
@@ -102,7 +102,7 @@ def describe(
     """Return all branches of jets whose constituents are the ``rows`` of ``candidates``."""
     kind = candidates.kind[rows]
     p4 = stored_momenta(candidates.p4[rows], MASS_OF_KIND[kind])
-    jet = jet_columns(p4, jet_ptr)
+    jet = jet_columns(p4, jet_ptr, radius=radius)
     parton = np.array([match.p4 for match in matches]).reshape(-1, 4)
     jet |= {
         "aux_genpart_eta": eta(parton), "aux_genpart_phi": phi(parton), "aux_genpart_pt": pt(parton),

@@ -22,7 +22,7 @@ CONSTITUENT_TYPES = {
 JET_TYPES = {
     **dict.fromkeys(("jet_pt", "jet_eta", "jet_phi", "jet_energy"), np.float32),
     "jet_nparticles": np.int32,
-    "jet_sdmass": np.float32,
+    **dict.fromkeys(("jet_sdmass", "jet_tau1", "jet_tau2", "jet_tau3", "jet_tau4"), np.float32),
     **dict.fromkeys(JETCLASS_LABELS, np.bool_),
     **dict.fromkeys(("aux_genpart_eta", "aux_genpart_phi", "aux_genpart_pt"), np.float32),
     "aux_genpart_pid": np.int32,

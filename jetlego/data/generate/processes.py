@@ -45,7 +45,7 @@ class Process:
     bias
         Power of pTHat by which hard events are favored, so that jets in the pT window come out nearly flat in pT.
     reach
-        Largest pTHat over the largest jet pT: above 1 where neutrinos carry momentum away.
+        How far above the jet's window pTHat goes: beyond 1 where neutrinos carry momentum away.
     """
 
     label: str
@@ -53,7 +53,7 @@ class Process:
     resonance: int
     decay: tuple[int, int]
     bias: float
-    reach: float = 1.3
+    reach: float = 1.0
 
 
 PROCESSES = {

@@ -36,11 +36,10 @@ COMMON = (
 )
 """Settings of every process, beside the defaults of Pythia 8.3 (Monash tune, underlying event, both showers)."""
 
-LOWEST_PTHAT = 0.75
-"""Smallest pTHat over ``pt_min``."""
-
-SOFTER, HARDER, WIDER, FORWARD = 0.8, 1.3, 0.3, 0.4
-"""The veto's margins: pT below and above the window, distance between decay products, pseudorapidity."""
+SOFTER, HARDER, WIDER, FORWARD = 0.88, 1.2, 0.08, 0.15
+"""The veto's margins: factors on the pT window, then distance of a decay product from the axis, and pseudorapidity.
+With much wider ones, 0.3 % of the top jets (1.1 % of the QCD jets) come from below the lower factor, 1.2 % (1.3 %) from
+above the upper, 0.3 % have products farther apart, and less than 0.1 % lie more forward."""
 
 
 def load_pythia() -> Any:
@@ -106,8 +105,8 @@ def start_pythia(process: Process, selection: Selection, *, seed: int) -> Genera
 def window_settings(process: Process, selection: Selection) -> tuple[str, ...]:
     """Return the settings that follow from the jets' pT window."""
     return (
-        f"PhaseSpace:pTHatMin = {LOWEST_PTHAT * selection.pt_min:.6g}",
-        f"PhaseSpace:pTHatMax = {process.reach * selection.pt_max:.6g}",
+        f"PhaseSpace:pTHatMin = {SOFTER * selection.pt_min:.6g}",
+        f"PhaseSpace:pTHatMax = {process.reach * HARDER * selection.pt_max:.6g}",
         f"PhaseSpace:bias2SelectionPow = {process.bias:.6g}",
     )
 

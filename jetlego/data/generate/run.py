@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def generate(
     out
         ROOT file to write. Chunks are kept beside it in ``<out>.parts`` until it is complete.
     workers
-        Number of processes; by default as many as there are cores. The jets do not depend on it.
+        Number of processes; by default as many as there are cores. The jets do not depend on it. A script that uses
+        more than one must guard the call by ``if __name__ == "__main__":``, since workers import it anew.
     seed
         Any whole number from 0 on; the same seed gives the same jets, and more jets begin with the same ones.
     pt_min, pt_max, eta_max
@@ -89,7 +91,8 @@ def generate(
     """
     chosen, out = resolve_process(process), Path(out)
     selection = Selection(pt_min, pt_max, eta_max, radius)
-    _check_counts(num_jets=(num_jets, 1), seed=(seed, 0), chunk_size=(chunk_size, 1), workers=(workers or 1, 1))
+    _check_counts(num_jets=(num_jets, 1), seed=(seed, 0), chunk_size=(chunk_size, 1))
+    _check_counts(workers=(1 if workers is None else workers, 1))
     load_pythia()
     settings = _settings(chosen, selection, seed, chunk_size)
     if resume and _is_complete(out, settings, num_jets):
@@ -110,8 +113,6 @@ def _check_counts(**values: tuple[int, int]) -> None:
 
 
 def _settings(process: Process, selection: Selection, seed: int, chunk_size: int) -> dict[str, object]:
-    from importlib.metadata import version
-
     words = {"process": process.label, **asdict(selection), "seed": seed, "chunk_size": chunk_size}
     return {**words, "pythia8mc": version("pythia8mc"), "format": FORMAT}
 
@@ -189,7 +190,7 @@ def _run(tasks: list[ChunkTask], workers: int) -> Iterator[ChunkTask]:
                     future.result()
                     yield waiting.pop(future)
         except BrokenProcessPool as error:
-            hint = "finished chunks are kept: the same call goes on from there"
+            hint = "finished chunks are kept: the same call goes on from there (workers=1 if it happens at once)"
             raise EnvironmentFault("WORKER-LOST", "a worker process died while generating jets", hint) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,73 @@
+"""Soft-drop mass and N-subjettiness against FastJet's own clustering, one jet at a time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from jetlego.data.generate.observables import jet_columns, soft_drop_mass, subjettiness
+
+fastjet = pytest.importorskip("fastjet._swig")
+fastjet.ClusterSequence.set_fastjet_banner_stream(None)
+
+
+@pytest.fixture(scope="module")
+def jets():
+    """Return 40 jets of 1 to 60 particles in up to five clumps, packed."""
+    rng, parts = np.random.default_rng(5), []
+    sizes = np.r_[1, 2, 3, 4, 5, rng.integers(6, 60, 35)]
+    for size in sizes:
+        clump = rng.normal(0, 0.4, (5, 2))[rng.integers(0, 5, size)]
+        eta, phi = (clump + rng.normal(0, 0.08, (size, 2))).T
+        pt = rng.exponential(10, size) + 0.5
+        parts.append(np.stack([pt * np.cos(phi + 2), pt * np.sin(phi + 2), pt * np.sinh(eta), pt * np.cosh(eta)], 1))
+    return np.concatenate(parts), np.r_[0, np.cumsum(sizes)]
+
+
+def sequence(p4, algorithm, scheme):
+    particles = fastjet.vectorPJ([fastjet.PseudoJet(*p) for p in p4.tolist()])
+    return fastjet.ClusterSequence(particles, fastjet.JetDefinition(algorithm, 1000.0, scheme))
+
+
+def groomed_mass(p4):
+    clusters = sequence(p4, fastjet.cambridge_algorithm, fastjet.E_scheme)
+    jet, a, b = clusters.inclusive_jets()[0], fastjet.PseudoJet(), fastjet.PseudoJet()
+    while jet.has_parents(a, b):
+        hard, soft = (a, b) if a.pt() >= b.pt() else (b, a)
+        if soft.pt() / (soft.pt() + hard.pt()) > 0.1:
+            break
+        jet = fastjet.PseudoJet(hard)
+    return jet.m()
+
+
+def tau(p4, number):
+    if len(p4) <= number:
+        return 0.0
+    clusters = sequence(p4, fastjet.kt_algorithm, fastjet.WTA_pt_scheme)
+    axes = list(clusters.exclusive_jets(number))
+    particles = [fastjet.PseudoJet(*p) for p in p4.tolist()]
+    nearest = [min(p.delta_R(axis) for axis in axes) for p in particles]
+    return sum(p.pt() * d for p, d in zip(particles, nearest, strict=True)) / sum(p.pt() for p in particles) / 0.8
+
+
+def test_soft_drop_mass_is_fastjets(jets):
+    p4, ptr = jets
+    expected = [groomed_mass(p4[start:stop]) for start, stop in pairwise(ptr)]
+    np.testing.assert_allclose(soft_drop_mass(p4, ptr), expected, rtol=1e-6, atol=1e-4)
+
+
+def test_subjettiness_is_fastjets(jets):
+    p4, ptr = jets
+    found = subjettiness(p4, ptr, radius=0.8)
+    expected = [[tau(p4[a:b], n) for n in (1, 2, 3, 4)] for a, b in pairwise(ptr)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_columns_of_a_jet_do_not_depend_on_its_neighbors(jets):
+    p4, ptr = jets
+    together = jet_columns(p4, ptr, radius=0.8)
+    alone = jet_columns(p4[ptr[20] : ptr[21]], np.array([0, ptr[21] - ptr[20]]), radius=0.8)
+    for name, values in together.items():
+        assert alone[name][0] == values[20], name
