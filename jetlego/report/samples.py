@@ -1,0 +1,101 @@
+"""From packed jets to what the physics pictures show: images and Lund planes by class, one typical jet of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jetlego.clustering.cluster import cluster
+from jetlego.clustering.history import History
+from jetlego.conventions import FloatArray, IntArray
+from jetlego.data.jets import Jets
+from jetlego.physics.kinematics import delta_phi, phi, pt, rapidity
+from jetlego.report.plots.jet_image import average_image, relative_constituents
+from jetlego.report.plots.lund_plane import lund_density
+
+LARGEST_SAMPLE = 2000
+"""Jets of a class that averages are made of: enough for smooth pictures, few enough to cluster in a second."""
+
+IMPACT_SCALE = 0.05
+"""Impact parameters in mm are shown as arsinh(d / 0.05 mm): linear about the resolution, logarithmic in the tails."""
+
+
+def by_class(jets: Jets) -> dict[str, Jets]:
+    """Return the first jets of each class that has any, in the order of the classes."""
+    label = np.zeros(jets.num_jets, dtype=np.int64) if jets.label is None else jets.label
+    filled = jets.num_constituents > 0
+    names = jets.classes or ("jets",)
+    members = {name: np.flatnonzero((label == k) & filled)[:LARGEST_SAMPLE] for k, name in enumerate(names)}
+    return {name: jets.select(index) for name, index in members.items() if index.size}
+
+
+def images(samples: dict[str, Jets], *, half_width: float) -> dict[str, FloatArray]:
+    """Return the average image of each class, principal axis upright."""
+    return {name: average_image(jets.p4, jets.jet_ptr, half_width=half_width) for name, jets in samples.items()}
+
+
+def lund_planes(samples: dict[str, Jets]) -> dict[str, tuple[FloatArray, FloatArray, FloatArray]]:
+    """Return the primary Lund plane of each class, from Cambridge/Aachen trees."""
+    planes = {}
+    for name, jets in samples.items():
+        history = cluster(jets.p4, jets.jet_ptr, algorithm="cambridge_aachen")
+        planes[name] = lund_density(*primary_declusterings(history), num_jets=jets.num_jets)
+    return planes
+
+
+def primary_declusterings(history: History) -> tuple[FloatArray, FloatArray]:
+    """Return (opening angle, kt in GeV) of every declustering of every jet's harder branch, all jets together.
+
+    kt = pT of the softer branch times the angle: Dreyer, Salam, Soyez, arXiv:1807.04758, eq. (2.1).
+    """
+    transverse = pt(history.node_p4)
+    sizes = history.num_constituents
+    jet = np.flatnonzero(sizes > 1)
+    node = 2 * sizes[jet] - 2
+    found: list[FloatArray] = [np.zeros((2, 0))]
+    while jet.size:
+        pair = history.parents[history.merge_ptr[jet] + node - sizes[jet]]
+        rows = history.node_ptr[jet][:, None] + pair
+        swap = transverse[rows[:, 0]] < transverse[rows[:, 1]]
+        harder, softer = np.where(swap, rows[:, 1], rows[:, 0]), np.where(swap, rows[:, 0], rows[:, 1])
+        a, b = history.node_p4[harder], history.node_p4[softer]
+        angle = np.hypot(rapidity(a) - rapidity(b), delta_phi(phi(a), phi(b)))
+        found.append(np.stack([angle, transverse[softer] * angle]))
+        node = np.where(swap, pair[:, 1], pair[:, 0])
+        inner = node >= sizes[jet]
+        jet, node = jet[inner], node[inner]
+    delta, kt = np.concatenate(found, axis=1)
+    return delta, kt
+
+
+def typical(jets: Jets) -> int:
+    """Return the jet whose number of constituents is the median of those with at least two."""
+    size = jets.num_constituents
+    candidates = np.flatnonzero(size >= 2)
+    if not candidates.size:
+        return int(np.argmax(size))
+    ordered = candidates[np.argsort(size[candidates], kind="stable")]
+    return int(ordered[ordered.size // 2])
+
+
+def one_tree(history: History, b: int) -> tuple[IntArray, FloatArray]:
+    """Return (parents, node_p4) of jet b."""
+    merges = slice(int(history.merge_ptr[b]), int(history.merge_ptr[b + 1]))
+    nodes = slice(int(history.node_ptr[b]), int(history.node_ptr[b + 1]))
+    return history.parents[merges], history.node_p4[nodes]
+
+
+def constituent_columns(jets: Jets) -> dict[str, FloatArray]:
+    """Return the columns of constituents worth a histogram: momenta about the jet axis, and what the file holds."""
+    x, y, share = relative_constituents(jets.p4, jets.jet_ptr)
+    with np.errstate(divide="ignore"):
+        columns = {
+            "part_pt_log": np.log(pt(jets.p4)),
+            "part_logptrel": np.log(share),
+            "part_deltaR": np.hypot(x, y),
+        }
+    for name in ("part_d0val", "part_dzval"):
+        if name in jets.constituents:
+            values = np.asarray(jets.constituents[name], dtype=np.float64)
+            # Neutral particles have no track: their zero is no measurement.
+            columns[name] = np.where(values == 0.0, np.nan, np.arcsinh(values / IMPACT_SCALE))
+    return columns
