@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from jetlego.clustering import topologies
@@ -17,7 +15,8 @@ from jetlego.clustering.algorithms import (
     resolve_algorithm,
 )
 from jetlego.clustering.history import History, merge_offsets, node_offsets
-from jetlego.clustering.kernels import recluster_jets
+from jetlego.clustering.jet_kernels import recluster_jets
+from jetlego.clustering.kernels import scratch
 from jetlego.clustering.packed import checked_momenta
 from jetlego.clustering.threads import over_blocks
 from jetlego.conventions import FloatArray, IntArray
@@ -109,9 +108,10 @@ def _recluster(
     dij = np.empty(merge_ptr[-1])
 
     def work(first: int, last: int) -> None:
+        slot_of = np.empty(2 * np.diff(offsets[first : last + 1]).max(initial=1), np.uint64)
         recluster_jets(
-            momenta, offsets, node_ptr, merge_ptr, first, last, row.power, row.spherical, math.inf, scheme,
-            node_p4, parents, dij,
+            momenta, offsets, node_ptr, merge_ptr, first, last, row.power, row.spherical, scheme,
+            scratch(), slot_of, node_p4, parents, dij,
         )  # fmt: skip
 
     over_blocks(work, offsets, threads)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from jetlego.clustering.jit import exact
-from jetlego.clustering.kernels import E_SCHEME, LANES, NUM_ROWS, sequence
+from jetlego.clustering.jit import inner, kernel
+from jetlego.clustering.kernels import sequence
+from jetlego.clustering.kinematics import E_SCHEME
 
 
-@exact
-def cluster_events(p4, event_ptr, first, last, power, spherical, bound, node_p4, parents, dij):
+@inner
+def cluster_events(p4, event_ptr, first, last, power, spherical, bound, r, slot_of, node_p4, parents, dij):
     """Cluster events ``first .. last - 1``; the nodes of an event start at twice its first particle."""
-    most = 1
-    for event in range(first, last):
-        most = max(most, event_ptr[event + 1] - event_ptr[event])
-    rows, slot_of = np.empty((NUM_ROWS, most + 2 * LANES)), np.empty(2 * most, np.int64)
     for event in range(first, last):
         start, stop = event_ptr[event], event_ptr[event + 1]
         nodes = node_p4[2 * start : 2 * stop]
-        nodes[: stop - start] = p4[start:stop]
-        steps = slice(start, stop)
-        sequence(nodes, stop - start, power, spherical, bound, E_SCHEME, rows, slot_of, parents[steps], dij[steps])
+        for i in range(stop - start):
+            for axis in range(4):
+                nodes[i, axis] = p4[start + i, axis]
+        steps, n = slice(start, stop), stop - start
+        sequence(nodes, n, power, spherical, bound, True, E_SCHEME, r, slot_of, parents[steps], dij[steps])
 
 
-@exact
+@kernel
 def inclusive_owners(event_ptr, parents, node_p4):
     """Return the jet of each particle, the momentum and the event of each jet; jets in the order they were found."""
     num_jets = (parents[:, 1] < 0).sum()
@@ -43,7 +42,7 @@ def inclusive_owners(event_ptr, parents, node_p4):
     return owner, jet_p4, event_of
 
 
-@exact
+@kernel
 def exclusive_owners(event_ptr, parents, node_p4, stop):
     """Return as ``inclusive_owners`` the nodes open after ``stop[event]`` steps; what the beam took has owner -1."""
     most = event_ptr[-1]
@@ -66,7 +65,7 @@ def exclusive_owners(event_ptr, parents, node_p4, stop):
     return owner, jet_p4[:jet], event_of[:jet]
 
 
-@exact
+@kernel
 def _hand_down(parents, n, steps, jet_of_node):
     """Give every node of the first ``steps`` steps the jet of the node that it merged into."""
     made = n
@@ -79,7 +78,7 @@ def _hand_down(parents, n, steps, jet_of_node):
             jet_of_node[parents[step, 1]] = jet_of_node[made]
 
 
-@exact
+@kernel
 def steps_below(event_ptr, dij, limit):
     """Return for each event the number of steps before the first distance above ``limit``."""
     steps = np.empty(len(event_ptr) - 1, np.int64)

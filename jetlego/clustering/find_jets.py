@@ -8,6 +8,7 @@ import numpy as np
 
 from jetlego.clustering.algorithms import ENGINES, Algorithm, check_choice, distance_scale, resolve_algorithm
 from jetlego.clustering.event_kernels import cluster_events, exclusive_owners, inclusive_owners, steps_below
+from jetlego.clustering.kernels import scratch
 from jetlego.clustering.packed import checked_momenta, offsets_of
 from jetlego.clustering.threads import over_blocks
 from jetlego.conventions import FloatArray, IntArray
@@ -154,7 +155,10 @@ def _sequences(
     bound = UNBOUNDED if row.name == "ee_kt" else scale
 
     def work(first: int, last: int) -> None:
-        cluster_events(momenta, offsets, first, last, row.power, row.spherical, bound, node_p4, parents, dij)
+        slot_of = np.empty(2 * np.diff(offsets[first : last + 1]).max(initial=1), np.uint64)
+        cluster_events(
+            momenta, offsets, first, last, row.power, row.spherical, bound, scratch(), slot_of, node_p4, parents, dij
+        )
 
     over_blocks(work, offsets, threads)
     return parents, dij / scale, node_p4

@@ -7,7 +7,7 @@ import numpy as np
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.errors import DataError, NonFiniteError
 
-LARGEST_COMPONENT = 1e75
+LARGEST_COMPONENT = 1e60
 """GeV; larger components are refused, so that no product of two squared momenta overflows."""
 
 _NAMES = ("px", "py", "pz", "E")

@@ -6,8 +6,8 @@ import numpy as np
 
 from jetlego.clustering.algorithms import Algorithm, distance_scale
 from jetlego.clustering.history import History, merge_offsets, node_offsets, summed_momenta
-from jetlego.clustering.jit import exact
-from jetlego.clustering.kernels import TWO_PI, rapidity_phi
+from jetlego.clustering.jit import kernel
+from jetlego.clustering.kinematics import TWO_PI, rapidity_phi
 from jetlego.conventions import FloatArray, IntArray
 
 
@@ -41,7 +41,7 @@ def grow(p4: FloatArray, jet_ptr: IntArray, *, order: str, radius: float, seed: 
     return History(parents, dij / scale, node_offsets(jet_ptr), jet_ptr, node_p4)
 
 
-@exact
+@kernel
 def _mix(state):
     """Return a scrambled 64-bit word (splitmix64; Steele, Lea, Flood, doi:10.1145/2714064.2660195)."""
     z = state + np.uint64(0x9E3779B97F4A7C15)
@@ -50,7 +50,7 @@ def _mix(state):
     return z ^ (z >> np.uint64(31))
 
 
-@exact
+@kernel
 def _random_pairs(bits, jet_ptr, seed, parents):
     """Draw two of the open nodes, put their child in the pool, and so on; every jet has its own stream."""
     merge = 0
@@ -73,7 +73,7 @@ def _random_pairs(bits, jet_ptr, seed, parents):
             merge += 1
 
 
-@exact
+@kernel
 def _chains(order, jet_ptr, parents):
     """Join the last two of the ordered constituents, then the sum with the one before, and so on."""
     merge = 0
@@ -86,7 +86,7 @@ def _chains(order, jet_ptr, parents):
             merge += 1
 
 
-@exact
+@kernel
 def _distances(node_p4, node_ptr, merge_ptr, parents, dij):
     for jet in range(len(node_ptr) - 1):
         for merge in range(merge_ptr[jet], merge_ptr[jet + 1]):

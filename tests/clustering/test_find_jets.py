@@ -10,7 +10,7 @@ from oracles.fastjet_oracle import exclusive_momenta
 from oracles.shared_folder import shared
 
 from jetlego.clustering.find_jets import exclusive_jets, find_jets
-from jetlego.clustering.kernels import rapidity_phi
+from jetlego.clustering.kinematics import rapidity_phi
 from jetlego.errors import ConfigError, NonFiniteError
 
 REFERENCE = list(itertools.product([("anti_kt", "antikt"), ("kt", "kt"), ("cambridge_aachen", "cam")], [0.4, 1.0]))
