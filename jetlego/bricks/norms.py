@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jetlego.bricks.masks import at_least_float32, blank
@@ -51,12 +52,14 @@ class MaskedBatchNorm(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise ``x (..., in_dim)``; ``mask (...)`` says which items count, and the others come out zero."""
         x = blank(x, mask)
-        mean, var = self._statistics(x, mask) if self.training else (self.running_mean, self.running_var)
-        return blank(self._normalise(x, mean, var), mask)
-
-    def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        if not self.training:
+            return blank(self._by_running(x.reshape(-1, x.shape[-1])).reshape(x.shape), mask)
+        mean, var = self._statistics(x, mask)
         scale = self.weight * (var + self.eps).rsqrt()
-        return x * scale.to(x.dtype) + (self.bias - mean * scale).to(x.dtype)
+        return blank(x * scale.to(x.dtype) + (self.bias - mean * scale).to(x.dtype), mask)
+
+    def _by_running(self, rows: Tensor) -> Tensor:
+        return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
     def _statistics(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         items = at_least_float32(x).reshape(-1, x.shape[-1])
