@@ -17,7 +17,7 @@ from jetlego.data.tally import Tally
 from jetlego.errors import JetlegoWarning, NonFiniteError, quoted
 from jetlego.physics import kinematics
 
-_UNIT_RANGE = (0.5, 1e4)
+UNIT_RANGE = (0.5, 1e4)
 """GeV; a median jet pT outside is told, since it is most often a matter of units."""
 
 
@@ -98,7 +98,7 @@ def check_units(jets: Jets, path: Path) -> None:
     if not jets.num_jets:
         return
     median = float(np.median(jets.jet["jet_pt"]))
-    low, high = _UNIT_RANGE
+    low, high = UNIT_RANGE
     if median > high or median < low:
         what = f"{path}: median jet pT is {median:.3g} GeV; does the schema key momentum_unit fit?"
         warnings.warn(JetlegoWarning("UNITS", what), stacklevel=3)
