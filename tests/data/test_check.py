@@ -102,7 +102,8 @@ def test_flipped_bits_in_rntuple_pages_are_found(tmp_path) -> None:
             data = bytearray(clean)
             data[locator.offset + locator.num_bytes // 2] ^= 4
             path.write_bytes(data)
-            assert len(table.damaged_pages()) == 1
+            shared_by = [page.offset for page in pages].count(locator.offset)  # ROOT stores equal pages once
+            assert len(table.damaged_pages()) == shared_by
     report = check(path)
     assert not report.ok
     assert "the checksum of" in report.files[0].faults[0]
