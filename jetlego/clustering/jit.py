@@ -9,16 +9,46 @@ references to their arguments, which took half of the time.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-kernel = njit(**_options)
-inner = njit(**_options, **{"_nrt": False})
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def _fingerprint() -> str:
+    """Return a hash of the files of this room that hold kernels."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join(text for text in sources if b"clustering.jit" in text)).hexdigest()
+
+
+_SOURCES = _fingerprint()
+
+
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator like ``njit``, whose cache is void when any file of the room with kernels has changed.
+
+    Numba itself looks at the file of the cached kernel only, not at those of the kernels that it has swallowed.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = njit(cache=True, **_OPTIONS, **options)(function)
+        index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if not hasattr(index, "_source_stamp"):  # another numba: rather no cache than a stale one
+            return njit(**_OPTIONS, **options)(function)
+        index._source_stamp = (index._source_stamp, _SOURCES)
+        return dispatcher
+
+    return decorate
+
+
+kernel = _compiled()
+inner = _compiled(_nrt=False)
 
 _pair = types.float64(types.float64, types.float64)
 
