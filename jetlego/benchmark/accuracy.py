@@ -78,6 +78,7 @@ def _network(
         }
     )
     run = train(config, folder, resume=True, observer=observer)
+    assert run is not None, "a comparison runs on one rank"
     return {**run.metrics(), "rate": _inference_rate(run, folder)}
 
 

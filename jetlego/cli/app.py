@@ -7,7 +7,10 @@ from cyclopts import App, Group
 from jetlego import __version__
 from jetlego.cli.bench import bench
 from jetlego.cli.bricks import bricks
+from jetlego.cli.data_check import check
+from jetlego.cli.data_convert import convert
 from jetlego.cli.data_generate import generate
+from jetlego.cli.data_schemas import schemas
 from jetlego.cli.data_show import show as data_show
 from jetlego.cli.evaluate import evaluate
 from jetlego.cli.predict import predict
@@ -29,9 +32,10 @@ app = App(
 for command in (train, evaluate, predict, report, bench):
     app.command(command, group=RUNS)
 
-data = App(name="data", help="Look at jets, or simulate them.", group=DATA)
+data = App(name="data", help="Look at jets, check, convert or simulate them.", group=DATA)
 data.command(data_show, name="show")
-data.command(generate)
+for command in (check, convert, generate, schemas):
+    data.command(command)
 app.command(data)
 
 app.command(show, group=BUILDING)

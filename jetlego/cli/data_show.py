@@ -25,15 +25,16 @@ def show(*files: str, schema: str = "auto", picture: Path | None = None, entries
 
     from jetlego.cli.summary_tables import summary_tables
     from jetlego.data.read import read_jets
-    from jetlego.data.summary import summarize
+    from jetlego.data.summary import describe_files, summarize
     from jetlego.errors import ConfigError
 
     if not files:
         raise ConfigError("USAGE", "jetlego data show needs at least one file", "jetlego data show FILE...")
     jets = read_jets(list(files), schema=schema, entries=None if entries is None else (0, entries))
     console = Console(highlight=False)
-    for table in summary_tables(summarize(jets)):
+    for table in summary_tables(describe_files(list(files), schema=schema), summarize(jets)):
         console.print(table)
+        console.print()
     if picture is not None:
         from jetlego.report.data_plots import draw_jets
 

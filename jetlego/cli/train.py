@@ -51,6 +51,8 @@ def train(
     folder = choose_folder(settings.name or config.stem, out, resume=resume)
     with TerminalObserver() as observer:
         run = train_run(settings, folder, resume=resume, observer=observer)
+        if run is None:
+            return  # another rank of a distributed run tells the result
         observer.stage("writing the report")
         page = write_run_report(run)
         observer.done()

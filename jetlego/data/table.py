@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from jetlego.atomic import written_aside
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoError, did_you_mean
 
 _ROWS_A_WRITE = 50_000  # larger baskets have open issues in uproot's writer
@@ -38,16 +37,8 @@ def write_table(path: str | Path, columns: Mapping[str, np.ndarray], *, tree: st
     if write is None:
         raise ConfigError("BAD-VALUE", f"{path}: a table is written as .root or .parquet, not '{path.suffix}'")
     arrays = {name: np.ascontiguousarray(values) for name, values in columns.items()}
-    temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(path) as temporary:
         write(temporary, arrays, tree)
-        temporary.replace(path)
-    except OSError as error:
-        raise EnvironmentFault("NOT-WRITABLE", f"{path}: {error.strerror or error}") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
 
 
 def read_table(path: str | Path, *, tree: str = "predictions") -> dict[str, np.ndarray]:

@@ -12,7 +12,6 @@ from jetlego.clustering.cluster import cluster
 from jetlego.data.jets import Jets
 from jetlego.data.table import read_table
 from jetlego.errors import JetlegoError, JetlegoWarning
-from jetlego.report.compare import write_comparison as write_comparison_page
 from jetlego.report.contents import ReportContents
 from jetlego.report.page import write_report
 from jetlego.training.load_config import to_yaml
@@ -31,6 +30,8 @@ def write_run_report(run: Run, path: Path | None = None) -> Path:
 
 def write_comparison(runs: Sequence[Run], path: Path) -> Path:
     """Write one page that sets several runs side by side; return its path."""
+    from jetlego.report.compare import write_comparison as write_comparison_page
+
     write_comparison_page([run_contents(run, draw=False) for run in runs], path)
     return path
 

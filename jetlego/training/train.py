@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from jetlego.training.run import Run, load_run
 from jetlego.training.splits import Splits, read_splits
 
 
-def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Observer | None = None) -> Run:
+def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Observer | None = None) -> Run | None:
     """Train, choose the best epoch on the validation split, evaluate it on the test split, write the run folder.
 
     Parameters
@@ -43,6 +44,11 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
     observer
         Told of progress.
 
+    Returns
+    -------
+    Run
+        The trained tagger; None on every rank but the first of several.
+
     Raises
     ------
     ConfigError
@@ -51,30 +57,35 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
         If a signal asked for a stop; the state is saved.
     """
     observer = observer or Observer()
-    with FolderLock(folder):
+    fabric = make_fabric(config.training)
+    folder = Path(fabric.broadcast(str(folder)))  # ranks may have looked for a free folder at different times
+    with FolderLock(folder) if fabric.is_global_zero else contextlib.nullcontext():
+        fabric.barrier()
         if resume:
             _require_same_run(config, folder)
-            if (folder / "metrics.json").exists():
-                return load_run(folder)
-        observer.stage("reading jets")
-        splits = read_splits(config.data)
-        _fit(config, folder, splits, resume=resume, observer=observer)
-        observer.stage("evaluating")
-        run = load_run(folder)
-        write_test_results(run, splits)
+        if not (resume and (folder / "metrics.json").exists()):
+            observer.stage("reading jets")
+            splits = read_splits(config.data)
+            _fit(config, folder, splits, fabric, resume=resume, observer=observer)
+            if fabric.is_global_zero:
+                observer.stage("evaluating")
+                write_test_results(load_run(folder), splits)
+        fabric.barrier()
         observer.done()
-    return run
+    return load_run(folder) if fabric.is_global_zero else None
 
 
-def _fit(config: RunConfig, folder: Path, splits: Splits, *, resume: bool, observer: Observer) -> None:
-    fabric = make_fabric(config.training)
+def _fit(
+    config: RunConfig, folder: Path, splits: Splits, fabric: Fabric, *, resume: bool, observer: Observer
+) -> None:
     observer.stage("growing trees and features" if config.structure.tree else "preparing features")
     recipe, train_store = Recipe.fit_apply(config, splits.train)
     stores = train_store, recipe.apply(splits.val)
-    torch.manual_seed(config.training.seed)
+    torch.manual_seed(config.training.seed + fabric.global_rank)
     model = build_model(config, recipe)
-    write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
-    write_atomic(folder / "preprocessing.json", json.dumps(recipe.to_dict()))
+    if fabric.is_global_zero:
+        write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
+        write_atomic(folder / "preprocessing.json", json.dumps(recipe.to_dict()))
     trainer = Trainer(config, model, *stores, fabric=fabric, folder=folder, observer=observer)
     checkpoint = CheckpointStore(folder / "checkpoints").latest() if resume else None
     if checkpoint is not None:

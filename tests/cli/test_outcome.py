@@ -29,12 +29,22 @@ def run(capsys):
         (["train"], 2, "USAGE", ["CONFIG"]),
         (["train", "none.yaml"], 2, "NO-FILES", ["none.yaml"]),
         (["train", "configs/quickstart.yaml", "training.epoch=3"], 2, "UNKNOWN-KEY", ["'epochs'", "command line"]),
-        (["train", "configs/quickstart.yaml", "model.cell.hiden=3"], 2, "UNKNOWN-KEY", ["model.cell.hiden", "'hidden'"]),
+        (
+            ["train", "configs/quickstart.yaml", "model.cell.hiden=3"],
+            2,
+            "UNKNOWN-KEY",
+            ["model.cell.hiden", "'hidden'"],
+        ),
         (["train", "configs/quickstart.yaml", "model.cell.brick=recnn_simpel"], 2, "UNKNOWN-BRICK", ["'recnn_simple'"]),
         (["train", "configs/quickstart.yaml", "data.train=[none.root]"], 3, "NO-FILES", ["none.root"]),
         (["train", "configs/quickstart.yaml", "data.train=[sample://tpo]"], 3, "NO-FILES", ["top"]),
         (["train", "configs/quickstart.yaml", "data.features=recn"], 2, "UNKNOWN-FEATURE", ["'recnn'"]),
-        (["train", "configs/quickstart.yaml", "data.classes={top: label_Tbq, qcd: label_QCD}"], 3, "NO-BRANCH", ["label_Tbqq"]),
+        (
+            ["train", "configs/quickstart.yaml", "data.classes={top: label_Tbq, qcd: label_QCD}"],
+            3,
+            "NO-BRANCH",
+            ["label_Tbqq"],
+        ),
         (["bricks", "mpl"], 2, "UNKNOWN-BRICK", ["'mlp'"]),
         (["predict", "none", "sample://top", "--out", "x.root"], 3, "NOT-A-RUN", ["none"]),
         (["data", "show", "none.root"], 3, "NO-FILES", ["none.root"]),
@@ -70,8 +80,21 @@ def test_help_names_every_command(run):
         assert word in out
 
 
-@pytest.mark.parametrize("command", [["train"], ["evaluate"], ["predict"], ["report"], ["show"], ["bricks"], ["bench"],
-                                     ["data"], ["data", "show"], ["data", "generate"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train"],
+        ["evaluate"],
+        ["predict"],
+        ["report"],
+        ["show"],
+        ["bricks"],
+        ["bench"],
+        ["data"],
+        ["data", "show"],
+        ["data", "generate"],
+    ],
+)
 def test_every_command_has_help_with_an_example(run, command):
     code, out, _ = run(*command, "--help")
     assert code == 0
@@ -96,6 +119,8 @@ def test_bricks_lists_the_vocabulary_and_shows_one(run):
 
 def test_a_closed_pipe_is_no_fault():
     command = f"{sys.executable} -m jetlego.cli bricks | head -1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode in (0, 141)
     assert "Traceback" not in done.stderr

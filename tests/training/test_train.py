@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from jetlego import load_run
 from jetlego.data.table import read_table
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoError, Preempted
 from jetlego.training.folder import FolderLock, choose_folder
+from jetlego.training.load_config import to_yaml
 from jetlego.training.observer import Observer
 from jetlego.training.splits import read_splits
 from jetlego.training.train import train
@@ -144,3 +147,16 @@ def test_splits_share_no_jet(small_config):
     total = sum(part.num_jets for part in (splits.train, splits.val, splits.test))
     assert splits.test.num_jets == pytest.approx(0.2 * total, abs=1)
     assert splits.val.num_jets == pytest.approx(0.1 * total, abs=1)
+
+
+def test_two_processes_train_one_model(tmp_path, small_config):
+    """A real second process: the ranks halve each batch and end with one model, as good as that of one process."""
+    config = small_config(devices=2, device="cpu")
+    path = tmp_path / "small.yaml"
+    path.write_text(to_yaml(config.resolved()))
+    words = [sys.executable, "-m", "jetlego.cli", "train", str(path), "--out", str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    run = load_run(tmp_path / "run")
+    assert run.metrics()["test"]["auc"] > 0.8
+    assert done.stdout.count("AUC") == 1
