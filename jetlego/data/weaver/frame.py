@@ -1,14 +1,14 @@
 """One chunk of a file as named columns, and expressions evaluated on it the fast way where that is the same.
 
-A constituent column is kept as flat content with offsets. An element-wise expression of columns that share their offsets
-is evaluated on the flat contents, jet columns repeated: the same numbers bit for bit, without awkward's overhead.
-Anything else goes through awkward arrays.
+A constituent column is kept as flat content with offsets. An element-wise expression of columns that share their
+offsets is evaluated on the flat contents, jet columns repeated: the same numbers bit for bit, without awkward's
+overhead. Anything else goes through awkward arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import awkward as ak
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from jetlego.conventions import BoolArray, IntArray
 from jetlego.data.expressions import Expression
 from jetlego.data.expressions.helpers import Context
-from jetlego.errors import did_you_mean
 
 
 class Jagged(NamedTuple):
@@ -42,7 +41,7 @@ class Jagged(NamedTuple):
         return Jagged(offsets, self.content[np.repeat(mask, counts)])
 
 
-Column = np.ndarray | Jagged | ak.Array
+Column: TypeAlias = np.ndarray | Jagged | ak.Array
 
 
 class Frame:
@@ -167,11 +166,6 @@ def _from_layout(array: ak.Array) -> Column:
             return Jagged(offsets, np.asarray(packed.content.data)[: offsets[-1]])
     if layout.is_numpy:
         return np.asarray(layout.data)
-    if layout.is_regular and layout.purelist_isregular and not layout.purelist_depth > 4 and "option" not in str(array.type):
+    if layout.is_regular and layout.purelist_isregular and "?" not in str(array.type):
         return ak.to_numpy(array)
     return array
-
-
-def hint_of(name: str, frame: Frame) -> str:
-    """Return the nearest column names."""
-    return did_you_mean(name, frame.columns)

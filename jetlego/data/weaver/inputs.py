@@ -18,7 +18,8 @@ class Parameters:
     """How one variable becomes part of a tensor.
 
     ``x = clip((v - center) * scale, low, high)`` unless ``center`` is None, which means no change at all; ``"auto"`` is
-    a center still to be measured. Rows are cut or filled to ``length`` with ``pad_value``, or with themselves (``wrap``).
+    a center still to be measured. Rows are cut or filled to ``length`` with ``pad_value``, or (``wrap``) with
+    themselves.
     """
 
     length: int | None

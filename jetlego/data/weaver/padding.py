@@ -1,6 +1,8 @@
-"""From flat columns to padded tensors: one pass for shift, scale, clip and NaN, one for cutting and filling rows.
+"""From flat columns to padded tensors: first shift, scale, clip and NaN -> 0 on the flat content, then cut and fill.
 
-All arithmetic is float32, as in weaver's fused path, so the numbers are equal bit for bit.
+All arithmetic is float32, as in weaver's fused path, so the numbers are equal bit for bit. The second pass goes jet by
+jet over all variables of a group, because the tensor of one jet then stays in cache. Kernels are compiled for one
+signature each and release the GIL.
 """
 
 from __future__ import annotations
@@ -10,73 +12,72 @@ from typing import Any
 import numba
 import numpy as np
 
-from jetlego.conventions import FloatArray, IntArray
+from jetlego.conventions import BoolArray, FloatArray, IntArray
 from jetlego.data.weaver.inputs import Parameters
 
 F32 = np.float32
 
 
-def transformed(content: np.ndarray, parameters: Parameters) -> tuple[FloatArray, int, int]:
-    """Return float32 ``clip((v - center) * scale, low, high)`` with NaN -> 0, and the numbers of NaN and of infinities.
+def transform_into(out: FloatArray, content: np.ndarray, parameters: Parameters) -> tuple[int, int]:
+    """Write float32 ``clip((v - center) * scale, low, high)`` with NaN -> 0; return how many NaN and infinities came.
 
     A center of None changes nothing but NaN; infinities then stay.
     """
-    values = np.ascontiguousarray(content, np.float32)
-    center = parameters.center
-    if center is None:
-        return _without_nan(values)
-    return _scaled(values, F32(center), F32(parameters.scale), F32(parameters.low), F32(parameters.high))
+    values = np.ascontiguousarray(content, F32)
+    scaled = parameters.center is not None
+    center = float(parameters.center) if parameters.center is not None else 0.0
+    numbers = map(F32, (center, parameters.scale, parameters.low, parameters.high))
+    if _scale(out, values, scaled, *numbers) == 0:
+        return 0, 0
+    nan = np.isnan(values)
+    out[np.isnan(out)] = 0
+    return int(nan.sum()), int(np.isinf(values).sum())
 
 
-@numba.njit("Tuple((f4[::1], i8, i8))(f4[::1])", cache=True, nogil=True)
-def _without_nan(values: FloatArray) -> tuple[FloatArray, int, int]:
-    nans = infinities = 0
+@numba.njit("i8(f4[::1], f4[::1], b1, f4, f4, f4, f4)", cache=True, nogil=True)
+def _scale(out: FloatArray, values: FloatArray, scaled: bool, center: Any, scale: Any, low: Any, high: Any) -> int:
+    """Return how many values are not finite; those that become NaN are left to the caller, being rare."""
+    odd = 0
     for at in range(len(values)):
-        nans += values[at] != values[at]
-        infinities += abs(values[at]) == np.inf
-    if nans == 0:
-        return values, nans, infinities
-    out = np.empty_like(values)
-    for at in range(len(values)):
-        out[at] = values[at] if values[at] == values[at] else F32(0)
-    return out, nans, infinities
+        x = values[at]
+        odd += not abs(x) < np.inf
+        if scaled:
+            x = (x - center) * scale
+            x = low if x < low else x
+            x = high if x > high else x
+        out[at] = x
+    return odd
 
 
-@numba.njit("Tuple((f4[::1], i8, i8))(f4[::1], f4, f4, f4, f4)", cache=True, nogil=True)
-def _scaled(values: FloatArray, center: Any, scale: Any, low: Any, high: Any) -> tuple[FloatArray, int, int]:
-    out = np.empty_like(values)
-    nans = infinities = 0
-    for at in range(len(values)):
-        x = (values[at] - center) * scale
-        x = low if x < low else x
-        x = high if x > high else x
-        nans += values[at] != values[at]
-        infinities += abs(values[at]) == np.inf
-        out[at] = x if x == x else F32(0)
-    return out, nans, infinities
+@numba.njit("void(f4[:, :, ::1], f4[:, ::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
+def fill_rows(out: FloatArray, content: FloatArray, offsets: IntArray, wrap: BoolArray, pad_value: FloatArray) -> None:
+    """Cut or fill every row to the tensor's length.
 
-
-@numba.njit("void(f4[:, :], f4[::1], i8[::1], f4)", cache=True, nogil=True)
-def fill_constant(out: FloatArray, content: FloatArray, offsets: IntArray, pad_value: Any) -> None:
-    """Write the rows into ``out`` (N, length), cut to its length or filled with ``pad_value``."""
-    length = out.shape[1]
+    Parameters
+    ----------
+    out
+        (N, variables, length).
+    content
+        (variables, P); row r of each is ``content[:, offsets[r]:offsets[r + 1]]``.
+    wrap
+        (variables,) True: fill with the row itself, cyclically (an empty row becomes 0); False: with ``pad_value``.
+    pad_value
+        (variables,)
+    """
+    length = out.shape[2]
     for row in range(out.shape[0]):
-        kept = min(offsets[row + 1] - offsets[row], length)
-        out[row, :kept] = content[offsets[row] : offsets[row] + kept]
-        out[row, kept:] = pad_value
-
-
-@numba.njit("void(f4[:, :], f4[::1], i8[::1])", cache=True, nogil=True)
-def fill_wrapped(out: FloatArray, content: FloatArray, offsets: IntArray) -> None:
-    """Write the rows into ``out`` (N, length), cut to its length or repeated cyclically; empty rows become 0."""
-    length = out.shape[1]
-    for row in range(out.shape[0]):
-        filled = min(offsets[row + 1] - offsets[row], length)
-        out[row, :filled] = content[offsets[row] : offsets[row] + filled]
-        if filled == 0:
-            out[row, :] = 0
-            filled = length
-        while filled < length:  # what is there is a whole number of periods, so it may be doubled
-            more = min(filled, length - filled)
-            out[row, filled : filled + more] = out[row, :more]
-            filled += more
+        start = offsets[row]
+        kept = min(offsets[row + 1] - start, length)
+        for at in range(out.shape[1]):
+            for j in range(kept):
+                out[row, at, j] = content[at, start + j]
+            filled = kept
+            if not wrap[at] or kept == 0:
+                for j in range(kept, length):
+                    out[row, at, j] = F32(0) if wrap[at] else pad_value[at]
+                filled = length
+            while filled < length:  # what is there is a whole number of periods, so it may be doubled
+                more = min(filled, length - filled)
+                for j in range(more):
+                    out[row, at, filled + j] = out[row, at, j]
+                filled += more

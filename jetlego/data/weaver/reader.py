@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from jetlego.data.files import container_of
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
 from jetlego.data.weaver.frame import Frame
 from jetlego.errors import JetlegoWarning
+
+T = TypeVar("T")
 
 
 class Window(NamedTuple):
@@ -53,10 +57,20 @@ def read_frames(
             _warn_overwritten(config, path, table)
             begin, end = (window or Window()).entries(table.num_entries)
             cuts = [begin, end] if step is None else table.boundaries(begin, end, step)
-            for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+            for start, stop in itertools.pairwise(cuts):
                 context = Context(seed, first_row + start)
                 yield _frame(table.read(wanted.values(), start, stop), wanted, constants, stop - start, context)
             first_row += table.num_entries
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items while a thread fetches the next one: decompression and arithmetic release the GIL."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield cast(T, item)
 
 
 def open_for(config: WeaverConfig, path: Path, branches: Iterable[str]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Column, Frame, Jagged
 from jetlego.data.weaver.inputs import Group, Parameters
 from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
-from jetlego.data.weaver.padding import fill_constant, fill_wrapped, transformed
-from jetlego.data.weaver.reader import Window, read_frames
+from jetlego.data.weaver.padding import fill_rows, transform_into
+from jetlego.data.weaver.reader import Window, one_ahead, read_frames
 from jetlego.errors import ConfigError, DataError, JetlegoWarning
 
 
@@ -113,8 +113,10 @@ class Plan:
     def frames(self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
                ) -> Iterator[Frame]:  # fmt: skip
         """Yield the selected jets of the files; a chunk may turn out empty."""
-        for frame in read_frames(self.config, files, self.branches, training=self.training, step=step, window=window,
-                                 seed=seed):  # fmt: skip
+        raw = read_frames(
+            self.config, files, self.branches, training=self.training, step=step, window=window, seed=seed
+        )
+        for frame in one_ahead(raw):
             yield self.selected(frame)
 
 
@@ -152,7 +154,8 @@ def _as_mask(frame: Frame, cut: Expression) -> np.ndarray:
     if isinstance(value, ak.Array):
         value = ak.to_numpy(ak.fill_none(value, False))
     if isinstance(value, Jagged) or np.shape(value) not in ((), (frame.length,)):
-        raise cut.source.fault("EXPR-SHAPE", "a selection needs one value a jet", "reduce it, as in ak.any(..., axis=1)")
+        hint = "reduce it, as in ak.any(..., axis=1)"
+        raise cut.source.fault("EXPR-SHAPE", "a selection needs one value a jet", hint)
     return np.broadcast_to(np.asarray(value).astype(bool), frame.length)
 
 
@@ -199,31 +202,46 @@ def _group(
     if group.length is None:
         parts = [_unpadded(frame, name, parameters[name], tally) for name in group.variables]
         return parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
-    out = np.empty((frame.length, len(group.variables), group.length), np.float32)
+    rows = [as_rows(frame.columns[name], name) for name in group.variables]
+    if all(row.offsets is rows[0].offsets for row in rows):
+        return _padded(rows, group, parameters, tally)
+    single = [Group(group.name, group.length, (name,)) for name in group.variables]
+    return np.concatenate([_padded([row], g, parameters, tally) for row, g in zip(rows, single, strict=True)], axis=1)
+
+
+def _padded(
+    rows: Sequence[Jagged], group: Group, parameters: Mapping[str, Parameters], tally: Mapping[str, list[int]]
+) -> FloatArray:
+    """Return the tensor of variables whose rows have the same lengths."""
+    used = [parameters[name] for name in group.variables]
+    content = np.empty((len(rows), len(rows[0].content)), np.float32)
     for at, name in enumerate(group.variables):
-        rows = as_rows(frame.columns[name], name)
-        content = _counted(rows.content, name, parameters[name], tally)
-        if parameters[name].wrap:
-            fill_wrapped(out[:, at], content, rows.offsets)
-        else:
-            fill_constant(out[:, at], content, rows.offsets, np.float32(parameters[name].pad_value))
+        _require_known(name, used[at])
+        _count(tally[name], transform_into(content[at], rows[at].content, used[at]))
+    out = np.empty((len(rows[0].offsets) - 1, len(rows), group.length or 0), np.float32)
+    wrap, pad_value = np.array([p.wrap for p in used]), np.array([p.pad_value for p in used], np.float32)
+    fill_rows(out, content, rows[0].offsets, wrap, pad_value)
     return out
 
 
 def _unpadded(frame: Frame, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
     column = frame.columns[name]
+    _require_known(name, parameters)
     array = _to_numpy(column, f"variable '{name}' of a group without length")
-    return _counted(array.reshape(-1), name, parameters, tally).reshape(array.shape)
+    values = np.empty(array.size, np.float32)
+    _count(tally[name], transform_into(values, array.reshape(-1), parameters))
+    return values.reshape(array.shape)
 
 
-def _counted(content: np.ndarray, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
+def _require_known(name: str, parameters: Parameters) -> None:
     if parameters.is_open:
         what = f"variable '{name}' has no center and scale yet"
         raise ConfigError("NO-STANDARDISATION", what, "train once, or give the .auto.yaml file of a training")
-    values, nans, infinities = transformed(content, parameters)
-    tally[name][0] += nans
-    tally[name][1] += infinities
-    return values
+
+
+def _count(total: list[int], met: Sequence[int]) -> None:
+    for at, number in enumerate(met):
+        total[at] += number
 
 
 def as_rows(column: Column, name: str) -> Jagged:
