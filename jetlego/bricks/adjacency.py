@@ -42,9 +42,9 @@ def generalised_kt(kinematics: Tensor, alpha: Tensor | float, radius: Tensor | f
     d_phi = phi.unsqueeze(2) - phi.unsqueeze(1)
     d_phi = torch.remainder(d_phi + math.pi, 2 * math.pi) - math.pi
     distance2 = (eta.unsqueeze(2) - eta.unsqueeze(1)).square() + d_phi.square()
-    if power != 2:
-        distance2 = (distance2 + _TINY).pow(power / 2)
-    return torch.minimum(scale.unsqueeze(2), scale.unsqueeze(1)) * distance2 / radius**power
+    apart = distance2 > 0  # a power has no gradient at zero, and every particle is at zero from itself
+    powered = torch.where(apart, torch.where(apart, distance2, 1).pow(power / 2), 0)
+    return torch.minimum(scale.unsqueeze(2), scale.unsqueeze(1)) * powered / radius**power
 
 
 @brick("adjacency", takes=_TAKES, gives=_GIVES)
