@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
 from jetlego.data.jets import Jets
