@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -133,6 +134,23 @@ def test_the_card_states_files_as_they_are(jets):
         assert hashlib.sha256(data).hexdigest().startswith(digest)
 
 
+def test_the_card_states_how_many_bits_are_kept(jets):
+    words = re.search(r"Bits of the mantissa that are kept: ([^.]*)\.", data_card()).group(1)
+    bits = {name: int(number) for name, number in re.findall(r"([a-z0-9, ]+?) (\d+)(?:,|$)\s*", words)}
+    names = {
+        "momentum": ("part_px", "part_py", "part_pz"), "energy": ("part_energy",),
+        "d0, dz": ("part_d0val", "part_dzval"), "errors": ("part_d0err", "part_dzerr"),
+        "jet": ("jet_pt", "jet_sdmass", "jet_tau2"), "aux": ("aux_genpart_pt",),
+    }  # fmt: skip
+    assert set(bits) == set(names)
+    for kind, columns in names.items():
+        for column in columns:
+            values = ak.to_numpy(ak.flatten(jets["top/test"][column], axis=None)).astype(np.float32)
+            cut = (1 << (23 - bits[kind])) - 1
+            assert not (values.view(np.uint32) & cut).any(), column
+            assert (values.view(np.uint32) & (cut + 1)).any(), column  # and not fewer
+
+
 def test_the_card_states_what_pt_and_eta_tell(jets):
     stated = {row[0]: [float(x) for x in row[1:]] for row in table_rows(data_card(), 3) if row[0] in (*SPLITS, "all")}
     assert set(stated) == {*SPLITS, "all"}
@@ -142,3 +160,14 @@ def test_the_card_states_what_pt_and_eta_tell(jets):
             of = [np.abs(np.concatenate([ak.to_numpy(jets[f"{c}/{s}"][column]) for s in splits])) for c in CLASSES]
             truth = np.repeat([1, 0], [len(v) for v in of])
             assert roc_auc_score(truth, np.concatenate(of)) == pytest.approx(value, abs=6e-4)
+
+
+def test_small_file_of_all_ten_classes():
+    """tests/data/jets10.root, for every test that needs a few jets of each class."""
+    path = Path(__file__).with_name("jets10.root")
+    assert path.stat().st_size < 300_000
+    jets = read_jets(path)
+    assert jets.num_jets == 200
+    np.testing.assert_array_equal(jets.label, np.repeat(np.arange(10), 20))
+    assert jets.classes == tuple(name.removeprefix("label_") for name in JETCLASS_LABELS)
+    np.testing.assert_allclose(pt(jet_p4(jets.p4, jets.jet_ptr)), jets.jet["jet_pt"], rtol=1e-5)

@@ -69,17 +69,18 @@ class EventRecord:
 
     def __init__(self, events: Events, index: int) -> None:
         start, stop = events.event_ptr[index : index + 2]
-        self._pid, self._daughters = events.pid[start:stop], events.daughters[start:stop]
+        # The walk visits single entries, which lists give faster than arrays.
+        self._pid: list[int] = events.pid[start:stop].tolist()
+        self._first, self._last = (column.tolist() for column in events.daughters[start:stop].T)
         self._p4, self.status = events.p4[start:stop], events.status[start:stop]
 
     def pid(self, row: int) -> int:
         """Return the PDG code of a row."""
-        return int(self._pid[row])
+        return self._pid[row]
 
     def daughters(self, row: int) -> range | tuple[int, ...]:
         """Return the rows of the daughters (Pythia manual, particle properties: a range, or two single ones)."""
-        first, last = (int(d) for d in self._daughters[row])
-        return daughter_rows(first, last)
+        return daughter_rows(self._first[row], self._last[row])
 
     def p4(self, row: int) -> FloatArray:
         """Return (px, py, pz, E) in GeV."""

@@ -80,12 +80,12 @@ def decay_products(record: Record, row: int) -> list[int]:
 
 def candidate(record: Record, row: int, process: Process) -> Candidate | None:
     """Return the resonance at ``row`` if it decays as the process asks, else None."""
-    rows = [r for r in decay_products(record, row) if _is_parton(record.pid(r)) or _is_lepton(record.pid(r))]
+    final = last_copy(record, row)
+    rows = [r for r in decay_products(record, final) if _is_parton(record.pid(r)) or _is_lepton(record.pid(r))]
     partons = [abs(record.pid(r)) for r in rows if _is_parton(record.pid(r))]
     leptons = [abs(record.pid(r)) for r in rows if _is_lepton(record.pid(r))]
     if (len(partons), len(leptons)) != process.decay:
         return None
-    final = last_copy(record, row)
     momenta = [record.p4(last_copy(record, r) if _is_lepton(record.pid(r)) else r) for r in rows]
     code = truth_code(process.resonance, partons, leptons)
     return Candidate(record.pid(row), record.p4(final), np.array(momenta), code)
