@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from jetlego.bricks.feedforward import MLP
 from jetlego.bricks.links import complete
 from jetlego.bricks.masks import blank, masked_softmax
+from jetlego.bricks.neighbours import nearest
 from jetlego.bricks.part import Part, fit
 from jetlego.bricks.registry import brick
 
@@ -150,6 +151,34 @@ class Adjacency(nn.Module):
     def constants(self) -> tuple[Tensor, Tensor]:
         """Return alpha and radius of ``phys``."""
         return 1.5 * torch.tanh(self.alpha), self.log_radius.exp()
+
+
+@brick("adjacency_knn", takes={"x": "set[in_dim]", "points": "along[point_dim]?"}, gives=_GIVES)
+class NearestAdjacency(nn.Module):
+    """``A_ij = 1`` for the k nearest neighbours j of i, by points or by the states themselves.
+
+    Parameters
+    ----------
+    in_dim
+        Width of the states.
+    k
+        Number of neighbours.
+    mutual
+        Link two items if either is a neighbour of the other.
+    point_dim
+        Number of coordinates of the points.
+    """
+
+    def __init__(self, *, in_dim: int, k: int = 8, mutual: bool = False, point_dim: int = 2) -> None:
+        super().__init__()
+        self.k, self.mutual, self.point_dim = k, mutual, point_dim
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, points: Tensor | None = None) -> Tensor:
+        """Return (B, N, N) of zeros and ones, [receiver, sender], of ``x (B, N, in_dim)``, ``points (B, N, C)``."""
+        mask = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+        index, real = nearest(x if points is None else points, mask, self.k)
+        found = x.new_zeros(x.shape[0], x.shape[1], x.shape[1]).scatter_add(2, index, real.to(x.dtype))
+        return torch.maximum(found, found.mT) if self.mutual else found
 
 
 @brick("adjacency_mix", takes=_TAKES, gives=_GIVES)

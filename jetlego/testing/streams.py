@@ -144,7 +144,7 @@ def reordered(stud: Stud, value: Tensor, orders: list[Tensor], *, both_axes: boo
     if stud.kinds[0] == "pair":
         rows = [p.index_select(-2, o) for p, o in zip(value, orders, strict=True)]
         return torch.stack([r.index_select(-1, o) if both_axes else r for r, o in zip(rows, orders, strict=True)])
-    if stud.kinds[0] in ("set", "same", "any"):
+    if stud.kinds[0] in ("set", "same", "any") and value.shape[1] == len(orders[0]):
         return torch.stack([x[o] for x, o in zip(value, orders, strict=True)])
     return value
 
@@ -189,6 +189,8 @@ def _made(entry: Entry, example: Example, generator: torch.Generator) -> Inputs:
         if {*stud.kinds} & {*_ITEMS, "any"}:
             x, mask = _items(width, generator)
             inputs[name], inputs[_mask_name(entry, name)] = x, mask
+        elif "image" in stud.kinds:
+            inputs[name] = _draw((len(COUNTS), width, 6, 5), generator)
         elif "vector" in stud.kinds:
             inputs[name] = _draw((len(COUNTS), width), generator)
         elif "weight" in stud.kinds:

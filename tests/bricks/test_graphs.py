@@ -191,7 +191,7 @@ def test_physics_adjacency_is_a_double_loop(alpha, power):
                 d_phi = abs(phi_i - phi_j) % (2 * np.pi)
                 distance = np.hypot(eta_i - eta_j, min(d_phi, 2 * np.pi - d_phi))
                 expected = -min(pt_i ** (2 * alpha), pt_j ** (2 * alpha)) * (distance / 0.8) ** power
-                assert found[b, i, j].item() == pytest.approx(expected, abs=1e-12, rel=3e-7)  # radius is stored in float32
+                assert found[b, i, j].item() == pytest.approx(expected, abs=1e-12, rel=3e-7)  # float32 radius
     assert (found[1, 2:] == 0).all()
     assert (found[1, :, 2:] == 0).all()
     torch.testing.assert_close(torch.stack(model.constants()), torch.tensor([alpha, 0.8]), check_dtype=False)

@@ -62,6 +62,7 @@ EXAMPLES = {
     "adjacency/learned_phys": Example(
         {"brick": "adjacency", "kind": "phys", "learn": True, "alpha": -1.0, "radius": 0.8, "power": 1.0}, _IN, _jet
     ),
+    "adjacency_knn": Example({"brick": "adjacency_knn", "k": 2, "mutual": True}, _IN),
     "adjacency_mix": Example(
         {"brick": "adjacency_mix", "adjacencies": ["adjacency", {"brick": "adjacency", "kind": "phys"}]}, _IN, _jet
     ),
