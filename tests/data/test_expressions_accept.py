@@ -168,7 +168,7 @@ def test_random_helpers_are_keyed_by_row():
     order = parse_expression("_batch_permute_indices(pt)")
     whole = order.evaluate(table, context=Context(seed=3))
     assert ak.to_list(ak.sort(whole)) == ak.to_list(ak.local_index(table["pt"]))
-    part = order.evaluate({"pt": table["pt"][2:]}, context=Context(seed=3, first_row=2))
+    part = order.evaluate({"pt": table["pt"][2:]}, context=Context(seed=3, rows=np.arange(2, 5)))
     assert ak.to_list(whole[2:]) == ak.to_list(part)
     long = {"x": ak.unflatten(np.arange(40000.0), 40)}
     first, second = (order_of.evaluate(long, context=Context(seed)) for order_of, seed in ((parse_expression(

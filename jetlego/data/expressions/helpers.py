@@ -20,10 +20,15 @@ Value = Any
 
 @dataclass(frozen=True)
 class Context:
-    """What random helpers need to know: the seed, and the number of the first row in the whole data set."""
+    """What random helpers need to know: the seed, and each row's number in the whole data set (default 0, 1, ...)."""
 
     seed: int = 0
-    first_row: int = 0
+    rows: IntArray | None = None
+
+    def uniforms(self, counts: IntArray, *, stream: int = 0) -> FloatArray:
+        """Return ``counts[r]`` uniform numbers for each row, packed; another stream gives independent ones."""
+        rows = np.arange(len(counts)) if self.rows is None else self.rows
+        return keyed.uniforms(counts, rows, seed=self.seed + stream)
 
 
 def hashed(*columns: Value) -> IntArray:
@@ -71,7 +76,7 @@ def batch_knn(
 def permute_indices(context: Context, value: Value) -> Value:
     """Return a random permutation of each row."""
     counts = ak.to_numpy(ak.num(value))
-    draws = keyed.uniforms(counts, seed=context.seed, first_row=context.first_row)
+    draws = context.uniforms(counts)
     return ak.argsort(ak.unflatten(draws, counts), axis=1, stable=True)
 
 
@@ -86,7 +91,7 @@ def permute_and_drop_indices(
     if not 0 < drop_rate_min <= drop_rate_max < 1:
         raise ValueError("drop rates must obey 0 < drop_rate_min <= drop_rate_max < 1")
     counts = ak.to_numpy(ak.num(value))
-    draws = keyed.uniforms(np.ones(len(counts), np.int64), seed=context.seed + 1, first_row=context.first_row)
+    draws = context.uniforms(np.ones(len(counts), np.int64), stream=1)
     rate = drop_rate_min + draws * (drop_rate_max - drop_rate_min)
     kept = np.maximum(min_elements, np.round(counts * (1 - rate))).astype(np.int64)
     return ak.from_regular(index)[ak.from_regular(ak.local_index(value, axis=1) < kept[:, np.newaxis])]

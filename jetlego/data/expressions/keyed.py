@@ -25,12 +25,12 @@ def mix(x: np.ndarray) -> np.ndarray:
         return x ^ (x >> np.uint64(31))
 
 
-def uniforms(counts: IntArray, *, seed: int, first_row: int = 0) -> FloatArray:
-    """Return uniform numbers in [0, 1), ``counts[r]`` of them for row ``first_row + r``, packed."""
-    rows = np.repeat(np.arange(first_row, first_row + len(counts), dtype=np.uint64), counts)
+def uniforms(counts: IntArray, rows: IntArray, *, seed: int) -> FloatArray:
+    """Return uniform numbers in [0, 1), packed: ``counts[r]`` of them for the row of number ``rows[r]``."""
+    owner = np.repeat(np.asarray(rows).astype(np.uint64), counts)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
-    positions = (np.arange(len(rows)) - starts).astype(np.uint64)
-    return to_unit(mix(mix(mix(np.full(1, seed, np.uint64)) ^ rows) ^ positions))
+    positions = (np.arange(len(owner)) - starts).astype(np.uint64)
+    return to_unit(mix(mix(mix(np.full(1, seed, np.uint64)) ^ owner) ^ positions))
 
 
 def to_unit(bits: np.ndarray) -> FloatArray:

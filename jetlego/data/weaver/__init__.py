@@ -5,7 +5,7 @@ same in chunks of bounded memory, for training. Meaning of the file: weaver-core
 """
 
 from jetlego.data.weaver.config import WeaverConfig, is_weaver_config, load_weaver_config
-from jetlego.data.weaver.load import iterate_weaver, weaver_tensors
+from jetlego.data.weaver.load import iterate_weaver, prepare_weaver, weaver_tensors
 from jetlego.data.weaver.tensors import WeaverBatch
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "is_weaver_config",
     "iterate_weaver",
     "load_weaver_config",
+    "prepare_weaver",
     "weaver_tensors",
 ]

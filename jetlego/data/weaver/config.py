@@ -114,6 +114,12 @@ class WeaverConfig:
         options = {**self.options, "preprocess": {**self.options["preprocess"], "params": params}}
         return replace(self, parameters=dict(parameters), options=options)
 
+    def with_weights(self, histograms: dict[str, list[list[float]]]) -> WeaverConfig:
+        """Return the same configuration with a finished reweighting table, {class: rows of bins}."""
+        spec = None if self.weight_spec is None else replace(self.weight_spec, histograms=histograms)
+        options = {**self.options, "weights": {**(self.options["weights"] or {}), "reweight_hists": histograms}}
+        return replace(self, weight_spec=spec, options=options)
+
 
 def load_weaver_config(path: str | Path) -> WeaverConfig:
     """Read a weaver data configuration (or a finished ``.auto.yaml``).

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 import awkward as ak
 import numpy as np
 
-from jetlego.conventions import BoolArray, IntArray
+from jetlego.clustering.packed import offsets_of, rows_of
+from jetlego.conventions import IntArray
 from jetlego.data.expressions import Expression
 from jetlego.data.expressions.helpers import Context
 
@@ -34,22 +35,25 @@ class Jagged(NamedTuple):
         layout = ak.contents.ListOffsetArray(ak.index.Index64(self.offsets), ak.contents.NumpyArray(self.content))
         return ak.Array(layout)
 
-    def select(self, mask: BoolArray) -> Jagged:
-        """Return the rows where ``mask`` is True."""
-        counts = self.counts
-        offsets = np.concatenate([[0], np.cumsum(counts[mask])])
-        return Jagged(offsets, self.content[np.repeat(mask, counts)])
-
 
 Column: TypeAlias = np.ndarray | Jagged | ak.Array
 
 
 class Frame:
-    """Columns of ``length`` rows; a jagged column shares the offsets object of those that have equal ones."""
+    """Columns of ``length`` rows; a jagged column shares the offsets object of those that have equal ones.
 
-    def __init__(self, length: int, *, context: Context | None = None) -> None:
+    Parameters
+    ----------
+    length
+        Number of rows.
+    seed, rows
+        For random helpers: the seed, and the number of each row in the whole data set.
+    """
+
+    def __init__(self, length: int, *, seed: int = 0, rows: IntArray | None = None) -> None:
         self.length = length
-        self.context = context or Context()
+        self.rows = np.arange(length) if rows is None else rows
+        self.context = Context(seed, self.rows)
         self.columns: dict[str, Column] = {}
         self._offsets: list[IntArray] = []
         self._repeated: dict[tuple[str, int], np.ndarray] = {}
@@ -74,18 +78,19 @@ class Frame:
             return Jagged(offsets, np.asarray(value))
         return expression.evaluate(_Rows(self), length=self.length, context=self.context)
 
-    def select(self, mask: BoolArray) -> Frame:
-        """Return the rows where ``mask`` is True."""
-        out = Frame(int(mask.sum()), context=self.context)
-        done: dict[int, IntArray] = {}
+    def take(self, index: IntArray) -> Frame:
+        """Return the rows of these numbers, in this order; a number may come several times."""
+        out = Frame(len(index), seed=self.context.seed, rows=self.rows[index])
+        taken: dict[int, tuple[IntArray, IntArray]] = {}
         for name, column in self.columns.items():
             if isinstance(column, Jagged):
-                chosen = column.select(mask)
-                offsets = done.setdefault(id(column.offsets), chosen.offsets)
-                out.columns[name] = Jagged(offsets, chosen.content)
+                key = id(column.offsets)
+                taken[key] = taken.get(key) or (rows_of(column.offsets, index), offsets_of(column.counts[index]))
+                rows, offsets = taken[key]
+                out.columns[name] = Jagged(offsets, column.content[rows])
             else:
-                out.columns[name] = column[mask]
-        out._offsets = list(done.values())
+                out.columns[name] = column[index]
+        out._offsets = [offsets for _, offsets in taken.values()]
         return out
 
     def repeated(self, name: str, offsets: IntArray) -> np.ndarray:

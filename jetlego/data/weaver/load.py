@@ -1,8 +1,10 @@
-"""The two ways in: all tensors of some files at once, or chunk by chunk."""
+"""The ways in: all tensors of some files at once, chunk by chunk, and the preparation of a training."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,20 @@ import awkward as ak
 import numpy as np
 
 from jetlego.data.files import Paths, find_files
+from jetlego.data.weaver.autofile import auto_path, check_auto_file, write_auto_file
 from jetlego.data.weaver.config import WeaverConfig, load_weaver_config
-from jetlego.data.weaver.tensors import Plan, WeaverBatch, make_batch, new_tally, warn_non_finite
-from jetlego.errors import DataError
+from jetlego.data.weaver.frame import Frame
+from jetlego.data.weaver.sampling import jet_weights, make_table, resampled, stored_table
+from jetlego.data.weaver.standardise import measure_parameters
+from jetlego.data.weaver.tensors import Mode, Plan, WeaverBatch, make_batch, new_tally, warn_non_finite
+from jetlego.data.weights import WeightTable
+from jetlego.errors import DataError, JetlegoWarning
 
 STEP = 20_000
 """Jets a chunk: some ten megabytes a branch, small against memory and large against the overhead of a call."""
 
 
-def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, training: bool = False) -> dict[str, Any]:
+def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, mode: Mode = "predict") -> dict[str, Any]:
     """Return exactly the tensors that weaver hands to a network.
 
     Parameters
@@ -27,13 +34,13 @@ def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, training:
         Path of a weaver data configuration, or one that was read.
     files
         Path, glob or list of them (ROOT, Parquet, HDF5).
-    training
-        The training selection, labels checked, without observers; default: as for prediction.
+    mode
+        ``"predict"``: test-time selection, with observers; ``"train"``, ``"validate"``: see :func:`iterate_weaver`.
 
     Returns
     -------
     dict
-        ``input/<group>`` (N, variables, length) float32, ``label/<name>``, ``observer/<name>`` (``monitor/<name>``),
+        ``input/<group>`` (N, variables, length) float32, ``label/<name>``, ``observer/<name>`` or ``monitor/<name>``,
         rows in the order of files and entries.
 
     Raises
@@ -43,33 +50,134 @@ def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, training:
     DataError
         A missing file, branch or label; ``NO-JETS`` if no jet passes the selection.
     """
-    batches = list(iterate_weaver(config, files, training=training))
-    return _joined(batches, "observer" if batches[0].others and not training else "monitor")
+    batches = list(iterate_weaver(config, files, mode=mode))
+    return _joined(batches, "observer" if mode == "predict" else "monitor")
 
 
 def iterate_weaver(
-    config: str | Path | WeaverConfig, files: Paths, *, training: bool = False, step: int = STEP
-) -> Iterator[WeaverBatch]:
+    config: str | Path | WeaverConfig, files: Paths, *, mode: Mode = "predict", extra_selection: str | None = None,
+    step: int = STEP, seed: int = 0, epoch: int = 0,
+) -> Iterator[WeaverBatch]:  # fmt: skip
     """Yield the tensors in chunks of about ``step`` jets, rows in the order of files and entries.
 
-    Parameters as in :func:`weaver_tensors`. Chunks in which no jet passes the selection are left out; NaN and infinite
-    values are warned about once for each variable, at the end.
+    Parameters
+    ----------
+    config, files
+        As in :func:`weaver_tensors`. The sibling ``.auto.yaml`` is used if there is one; without it, open centers and
+        weight tables are measured on these files (see :func:`prepare_weaver`), when predicting with a warning.
+    mode
+        ``"train"``: selection, labels checked, ``aux_training_`` true, jets drawn by the sampling weights;
+        ``"validate"``: all selected jets; ``"predict"``: test-time selection, with observers.
+    extra_selection
+        A further cut.
+    seed, epoch
+        Key of the random selection.
 
     Raises
     ------
     DataError
         ``NO-JETS`` if no jet passes at all.
+
+    Warns
+    -----
+    JetlegoWarning
+        ``NONFINITE``, at the end, once for each variable with NaN or infinite values.
     """
-    loaded = config if isinstance(config, WeaverConfig) else load_weaver_config(config)
-    plan, tally, total = Plan(loaded, training), new_tally(loaded), 0
     paths = find_files(files)
-    for frame in plan.frames(paths, step=step):
-        if frame.length:
-            total += frame.length
-            yield make_batch(plan, frame, tally=tally)
+    loaded = config if isinstance(config, WeaverConfig) else _with_sibling(Path(config))
+    if mode == "predict" and loaded.is_open:
+        what = f"{loaded.path}: centers and scales are measured on the very files that are predicted"
+        warnings.warn(JetlegoWarning("NO-STANDARDISATION", what), stacklevel=2)
+    loaded, table = _measured(loaded, paths, mode, extra_selection, step)
+    more = loaded.weight_spec.names if loaded.weight_spec and mode != "predict" else ()
+    plan, tally, total = Plan(loaded, mode, extra_selection, more), new_tally(loaded), 0
+    for frame in plan.frames(paths, step=step, seed=seed):
+        total += frame.length
+        chosen, weight = _drawn(frame, loaded, table, mode, seed, epoch)
+        if chosen.length:
+            yield replace(make_batch(plan, chosen, tally=tally), weight=weight)
     if not total:
         raise DataError("NO-JETS", f"no jet of {paths[0]} and {len(paths) - 1} more files passes the selection")
     warn_non_finite(tally)
+
+
+def prepare_weaver(
+    path: str | Path, files: Paths, *, extra_selection: str | None = None, reuse: bool = False,
+    remake_weights: bool = True, step: int = STEP,
+) -> WeaverConfig:  # fmt: skip
+    """Return the configuration ready for training, and keep what was measured in the sibling ``.auto.yaml``.
+
+    Parameters
+    ----------
+    path
+        Configuration; its sibling is used if it fits these files.
+    files
+        Training files, never validation or test files.
+    extra_selection
+        A further cut, for the weight table alone (weaver standardises without it).
+    reuse
+        Use a sibling that was measured on other files.
+    remake_weights
+        Make the weight table anew even if the sibling has one.
+
+    Raises
+    ------
+    ConfigError
+        ``AUTO-MISMATCH`` if the sibling was measured on other files.
+    """
+    source, paths = Path(path), find_files(files)
+    config, sibling = load_weaver_config(source), auto_path(source)
+    if sibling != source and sibling.is_file():
+        check_auto_file(sibling, config, paths, reuse=reuse)
+        config = load_weaver_config(sibling)
+    spec, changed = config.weight_spec, config.is_open
+    if config.is_open:
+        config = config.with_parameters(measure_parameters(config, paths, step=step))
+    if spec is not None and not spec.branches and (remake_weights or spec.histograms is None):
+        table = make_table(config, paths, extra_selection=extra_selection, step=step)
+        config = config.with_weights(dict(zip(spec.classes, table.table.tolist(), strict=True)))
+        changed = True
+    if changed:
+        write_auto_file(config, source, paths)
+    return config
+
+
+def _with_sibling(path: Path) -> WeaverConfig:
+    """Read the sibling ``.auto.yaml`` instead, if there is one."""
+    if not path.is_file():
+        return load_weaver_config(path)  # which says that there is no such file
+    sibling = auto_path(path)
+    return load_weaver_config(sibling if sibling.is_file() else path)
+
+
+def _measured(
+    config: WeaverConfig, paths: Sequence[Path], mode: Mode, extra_selection: str | None, step: int
+) -> tuple[WeaverConfig, WeightTable | None]:
+    """Return the configuration without open numbers, and the weight table if this mode needs one."""
+    if config.is_open:
+        config = config.with_parameters(measure_parameters(config, paths, step=step))
+    spec = config.weight_spec
+    if spec is None or spec.branches or not _uses_weights(config, mode):
+        return config, None
+    return config, stored_table(spec) or make_table(config, paths, extra_selection=extra_selection, step=step)
+
+
+def _uses_weights(config: WeaverConfig, mode: Mode) -> bool:
+    spec = config.weight_spec
+    return spec is not None and (mode == "train" or (mode == "validate" and spec.validate_too))
+
+
+def _drawn(
+    frame: Frame, config: WeaverConfig, table: WeightTable | None, mode: Mode, seed: int, epoch: int
+) -> tuple[Frame, np.ndarray | None]:
+    """Return the jets to use, and their loss weight if weights go into the loss."""
+    spec = config.weight_spec
+    if spec is None or not _uses_weights(config, mode):
+        return frame, None
+    weight = jet_weights(frame, spec, table)
+    if spec.for_loss:
+        return frame, weight
+    return frame.take(resampled(weight, frame.rows, seed=seed, epoch=epoch)), None
 
 
 def _joined(batches: Sequence[WeaverBatch], word: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from jetlego.data.containers.open import open_tables
 from jetlego.data.containers.table import Table
-from jetlego.data.expressions.helpers import Context
 from jetlego.data.files import container_of
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
 from jetlego.data.weaver.frame import Frame
@@ -58,8 +57,9 @@ def read_frames(
             begin, end = (window or Window()).entries(table.num_entries)
             cuts = [begin, end] if step is None else table.boundaries(begin, end, step)
             for start, stop in itertools.pairwise(cuts):
-                context = Context(seed, first_row + start)
-                yield _frame(table.read(wanted.values(), start, stop), wanted, constants, stop - start, context)
+                frame = Frame(stop - start, seed=seed, rows=np.arange(first_row + start, first_row + stop))
+                _fill(frame, table.read(wanted.values(), start, stop), wanted, constants)
+                yield frame
             first_row += table.num_entries
 
 
@@ -83,17 +83,14 @@ def open_for(config: WeaverConfig, path: Path, branches: Iterable[str]) -> Table
     return open_tables(path, kind)[0]
 
 
-def _frame(
-    arrays: dict[str, Any], wanted: dict[str, str], constants: dict[str, Any], length: int, context: Context
-) -> Frame:
-    frame = Frame(length, context=context)
+def _fill(frame: Frame, arrays: dict[str, Any], wanted: dict[str, str], constants: dict[str, Any]) -> None:
+    """Add the branches, each under the name it was asked for and under its own, and the constants of the file."""
     for name, source in wanted.items():
         frame.add(name, arrays[source])
         if source != name:
             frame.columns[source] = frame.columns[name]
     for name, value in constants.items():
-        frame.add(name, np.full(length, value))
-    return frame
+        frame.add(name, np.full(frame.length, value))
 
 
 def _source_name(config: WeaverConfig, name: str, path: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jetlego.data.expressions import Expression, parse_expression
 from jetlego.data.weaver.faults import Faults
+from jetlego.data.weights import Method
 from jetlego.errors import ConfigError
 
 _KEYS = (
@@ -42,10 +43,14 @@ class WeightSpec:
         Expression of a weight that multiplies the table's.
     histograms
         Table from an earlier run, {class: rows of x bins}; None if still to be made.
+    for_loss
+        The weights go into the loss instead of into a random selection (``use: loss``, ours).
+    validate_too
+        Validation jets are selected at random too, as weaver does (``validation_resample: true``, ours).
     """
 
     branches: tuple[str, ...] = ()
-    method: str = "flat"
+    method: Method = "flat"
     variables: tuple[tuple[str, tuple[float, ...]], ...] = ()
     classes: tuple[str, ...] = ()
     class_weights: tuple[float, ...] = ()
@@ -53,11 +58,14 @@ class WeightSpec:
     discard_outside: bool = True
     base: Expression | None = None
     histograms: dict[str, list[list[float]]] | None = None
+    for_loss: bool = False
+    validate_too: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Columns that the weight needs."""
-        return (*self.branches, *(name for name, _ in self.variables), *self.classes)
+        base = () if self.base is None else self.base.names
+        return (*self.branches, *(name for name, _ in self.variables), *self.classes, *base)
 
 
 def read_weights(weights: Any, faults: Faults) -> WeightSpec | None:
@@ -74,11 +82,11 @@ def read_weights(weights: Any, faults: Faults) -> WeightSpec | None:
         if not isinstance(branches, list) or not branches:
             faults.add(path, "weights.weight_branches must be a list of columns")
             return None
-        return WeightSpec(branches=tuple(map(str, branches)))
-    return _read_histogram_weights(weights, faults)
+        return _with_ours(WeightSpec(branches=tuple(map(str, branches))), weights, faults)
+    return _with_ours(_read_histogram_weights(weights, faults), weights, faults)
 
 
-def _read_histogram_weights(weights: Mapping[str, Any], faults: Faults) -> WeightSpec | None:
+def _read_histogram_weights(weights: Mapping[str, Any], faults: Faults) -> WeightSpec:
     method, variables, classes = (weights.get(f"reweight_{key}") for key in ("method", "vars", "classes"))
     if method not in ("flat", "ref"):
         faults.add(("weights", "reweight_method"), f"weights.reweight_method {method!r} is neither 'flat' nor 'ref'")
@@ -93,7 +101,7 @@ def _read_histogram_weights(weights: Mapping[str, Any], faults: Faults) -> Weigh
         faults.add(("weights", "class_weights"), f"{len(wanted)} class_weights for {len(classes)} reweight_classes")
     base = _read_base(weights.get("reweight_basewgt"), faults)
     return WeightSpec(
-        method=str(method),
+        method="ref" if method == "ref" else "flat",
         variables=tuple((name, tuple(map(float, edges))) for name, edges in variables.items()),
         classes=tuple(map(str, classes)),
         class_weights=tuple(map(float, wanted)),
@@ -102,6 +110,16 @@ def _read_histogram_weights(weights: Mapping[str, Any], faults: Faults) -> Weigh
         base=base,
         histograms=weights.get("reweight_hists"),
     )
+
+
+def _with_ours(spec: WeightSpec, weights: Mapping[str, Any], faults: Faults) -> WeightSpec:
+    """Add the options that are ours."""
+    use, validate_too = weights.get("use", "sampling"), weights.get("validation_resample", False)
+    if use not in ("sampling", "loss"):
+        faults.add(("weights", "use"), f"weights.use {use!r} is neither 'sampling' nor 'loss'")
+    if not isinstance(validate_too, bool):
+        faults.add(("weights", "validation_resample"), "weights.validation_resample must be true or false")
+    return replace(spec, for_loss=use == "loss", validate_too=validate_too is True)
 
 
 def _read_base(text: Any, faults: Faults) -> Expression | None:

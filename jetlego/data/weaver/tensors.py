@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import awkward as ak
 import numpy as np
@@ -20,6 +20,8 @@ from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
 from jetlego.data.weaver.padding import fill_rows, transform_into
 from jetlego.data.weaver.reader import Window, one_ahead, read_frames
 from jetlego.errors import ConfigError, DataError, JetlegoWarning
+
+Mode = Literal["train", "validate", "predict"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class WeaverBatch:
     others
         {name: array}: observers (as read) or monitor variables (as the network sees them); jagged ones are awkward.
     weight
-        (N,) sampling weight, None if the configuration has none or it was not asked for.
+        (N,) loss weight, None unless the configuration says ``use: loss``.
     """
 
     inputs: dict[str, FloatArray]
@@ -55,8 +57,9 @@ class Plan:
     ----------
     config
         With every center and scale known.
-    training
-        Selection for training rather than for prediction; labels are checked, observers left out.
+    mode
+        ``"train"`` and ``"validate"`` apply ``selection`` and check the labels; ``"predict"`` applies
+        ``test_time_selection`` and delivers observers. ``aux_training_`` is true in ``"train"`` alone.
     extra_selection
         A further cut, ``(selection) & (extra)``.
     more
@@ -64,7 +67,7 @@ class Plan:
     """
 
     config: WeaverConfig
-    training: bool
+    mode: Mode
     extra_selection: str | None = None
     more: tuple[str, ...] = ()
     cuts: list[Expression] = field(init=False)
@@ -74,7 +77,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         config = self.config
-        chosen = config.selection if self.training else config.test_selection
+        chosen = config.test_selection if self.mode == "predict" else config.selection
         self.cuts = [cut for cut in (chosen,) if cut is not None]
         if self.extra_selection:
             self.cuts.append(parse_expression(self.extra_selection, where="extra selection"))
@@ -94,7 +97,7 @@ class Plan:
     @property
     def others(self) -> list[str]:
         """Observers when predicting; monitor variables always."""
-        observers = [] if self.training else self.config.options["observers"]
+        observers = self.config.options["observers"] if self.mode == "predict" else []
         return [*observers, *self.config.options["monitor_variables"]]
 
     def selected(self, frame: Frame) -> Frame:
@@ -105,16 +108,17 @@ class Plan:
             mask = np.ones(frame.length, bool)
             for cut in self.cuts:
                 mask &= _as_mask(frame, cut)
-            frame = frame.select(mask)
+            frame = frame.take(np.flatnonzero(mask))
         for name in self.later_variables:
             frame.define(name, self.config.variables[name])
         return frame
 
-    def frames(self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
-               ) -> Iterator[Frame]:  # fmt: skip
+    def frames(
+        self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
+    ) -> Iterator[Frame]:
         """Yield the selected jets of the files; a chunk may turn out empty."""
         raw = read_frames(
-            self.config, files, self.branches, training=self.training, step=step, window=window, seed=seed
+            self.config, files, self.branches, training=self.mode == "train", step=step, window=window, seed=seed
         )
         for frame in one_ahead(raw):
             yield self.selected(frame)
@@ -130,7 +134,8 @@ def make_batch(plan: Plan, frame: Frame, *, tally: Mapping[str, list[int]]) -> W
     """
     config = plan.config
     labels = _labels(plan, frame)
-    observers = {} if plan.training else {name: _plain(frame, name, labels) for name in config.options["observers"]}
+    observed = config.options["observers"] if plan.mode == "predict" else []
+    observers = {name: _plain(frame, name, labels) for name in observed}
     inputs = {group.name: _group(frame, group, config.parameters, tally) for group in config.groups}
     monitors = {name: _monitored(plan, frame, name, labels) for name in config.options["monitor_variables"]}
     return WeaverBatch(inputs, labels, {**observers, **monitors})
@@ -166,11 +171,11 @@ def _labels(plan: Plan, frame: Frame) -> dict[str, np.ndarray]:
         value = frame.evaluate(expression)
         if np.ndim(value) == 0 and not isinstance(value, ak.Array | Jagged):
             value = np.full(frame.length, value)
-        values[name] = _to_numpy(value, f"label '{name}'")
-    return {SIMPLE_LABEL: class_index(values, check=plan.training)} if spec.simple else values
+        values[name] = to_numpy(value, f"label '{name}'")
+    return {SIMPLE_LABEL: class_index(values, check=plan.mode != "predict")} if spec.simple else values
 
 
-def _to_numpy(value: Any, what: str) -> np.ndarray:
+def to_numpy(value: Any, what: str) -> np.ndarray:
     """Return a label as a numpy array; rows of unequal length cannot be one."""
     array = value.to_awkward() if isinstance(value, Jagged) else value
     if not isinstance(array, ak.Array):
@@ -227,7 +232,7 @@ def _padded(
 def _unpadded(frame: Frame, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
     column = frame.columns[name]
     _require_known(name, parameters)
-    array = _to_numpy(column, f"variable '{name}' of a group without length")
+    array = to_numpy(column, f"variable '{name}' of a group without length")
     values = np.empty(array.size, np.float32)
     _count(tally[name], transform_into(values, array.reshape(-1), parameters))
     return values.reshape(array.shape)
@@ -248,7 +253,7 @@ def as_rows(column: Column, name: str) -> Jagged:
     """Return a column as rows; a flat column is rows of one, a regular array rows of equal length."""
     if isinstance(column, Jagged):
         return column
-    array = _to_numpy(column, f"variable '{name}'")
+    array = to_numpy(column, f"variable '{name}'")
     if array.ndim > 2:
         raise DataError("BAD-SHAPE", f"variable '{name}' has {array.ndim} axes; at most two can be padded")
     width = array.shape[1] if array.ndim == 2 else 1
