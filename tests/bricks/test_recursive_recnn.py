@@ -4,12 +4,16 @@ import torch
 from oracles import recursion_oracle as oracle
 from oracles.random_trees import MIXED, random_history
 
+from jetlego.bricks.recursive.compiled import GatedCompiled, SimpleCompiled
 from jetlego.bricks.recursive.embedding import Recursive
+from jetlego.bricks.recursive.gated_function import GatedWalk
 from jetlego.bricks.recursive.recnn import RecNNGated, RecNNSimple
+from jetlego.bricks.recursive.simple_function import SimpleWalk
 from jetlego.bricks.recursive.walk import TreeCell
-from jetlego.structures.forest import grow_trees
+from jetlego.structures.forest import Forest, grow_trees
 
 CELLS = {"simple": RecNNSimple, "gated": RecNNGated}
+WALKS = {"simple": (SimpleCompiled, SimpleWalk), "gated": (GatedCompiled, GatedWalk)}
 
 
 def _make(name, *, hidden=5, in_dim=3, dtype=torch.float64):
@@ -37,12 +41,14 @@ def forest():
 
 
 @pytest.mark.parametrize("roots_only", [False, True])
+@pytest.mark.parametrize("walk", ["compiled", "torch"])
 @pytest.mark.parametrize("name", CELLS)
-def test_states_and_gradients_equal_plain_recursion(forest, name, roots_only):
-    cell, x, plan = _make(name), _features(forest), forest.plan()
+def test_states_and_gradients_equal_plain_recursion(forest, name, walk, roots_only):
+    cell, x, plan = _make(name), _features(forest), forest.plan(chunk=3)
+    run = WALKS[name][walk == "torch"].apply
     u = torch.relu(x @ cell.W_u.T + cell.b_u)
     slow = oracle.node_states(u, forest, _merge(name, cell)).index_select(0, plan.node_of_row)
-    fast = cell(x.index_select(0, plan.node_of_row), plan, roots_only=roots_only)
+    fast = run(x.index_select(0, plan.node_of_row), *cell.parameters(), plan, roots_only)
     slow = slow[: plan.num_roots] if roots_only else slow
     torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
     weight = torch.randn(slow.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
@@ -52,14 +58,41 @@ def test_states_and_gradients_equal_plain_recursion(forest, name, roots_only):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_float32_equals_autograd_level_by_level(forest, name):
+@pytest.mark.parametrize("walk", ["compiled", "torch"])
+def test_float32_equals_autograd_level_by_level(forest, name, walk):
     cell, plan = _make(name, dtype=torch.float32), forest.plan()
     x = _features(forest).detach().float().index_select(0, plan.node_of_row)
-    fast, slow = cell(x, plan), TreeCell.forward(cell, x, plan)
+    fast = WALKS[name][walk == "torch"].apply(x, *cell.parameters(), plan, False)
+    slow = TreeCell.forward(cell, x, plan)
     torch.testing.assert_close(fast, slow, rtol=1e-5, atol=1e-6)
     grads = (torch.autograd.grad(s.square().sum(), list(cell.parameters())) for s in (fast, slow))
     for a, b in zip(*grads, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_threads_change_no_bit(forest, name):
+    cell, plan = _make(name, dtype=torch.float32), forest.plan(chunk=2)
+    x, results, before = _features(forest).detach().float(), [], torch.get_num_threads()
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        out = cell(x, plan, roots_only=True)
+        results.append([out.detach(), *torch.autograd.grad(out.square().sum(), list(cell.parameters()))])
+    torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_that_fade_along_deep_chains(name):
+    children = np.full((401, 2), -1)
+    children[201:] = [(i, 201 + i - 2) if i > 1 else (0, 1) for i in range(1, 201)]
+    chain = Forest.from_children(children, np.array([0, 401]))
+    cell, x = _make(name), _features(chain)
+    plan = chain.plan()
+    fast, slow = (torch.autograd.grad(run(x, plan).square()[0].sum(), list(cell.parameters())) for run in (
+        cell, lambda *a: TreeCell.forward(cell, *a)))  # fmt: skip
+    for a, b in zip(fast, slow, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CELLS)

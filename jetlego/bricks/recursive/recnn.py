@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from jetlego.bricks.recursive.chunks import can_compile
+from jetlego.bricks.recursive.compiled import GatedCompiled, SimpleCompiled
 from jetlego.bricks.recursive.gated_function import GatedWalk
 from jetlego.bricks.recursive.simple_function import SimpleWalk
 from jetlego.bricks.recursive.walk import LevelPlan, State, TreeCell
@@ -26,7 +28,9 @@ def recnn_simple(
         (H, 3H) and (H,); columns act on left child, right child, u.
     """
     with torch.autocast(x.device.type, enabled=False):
-        return SimpleWalk.apply(x.to(w_u.dtype), w_u, b_u, w_h, b_h, plan, roots_only)
+        inputs = (x.to(w_u.dtype), w_u, b_u, w_h, b_h)
+        walk = SimpleCompiled if can_compile(*inputs) else SimpleWalk
+        return walk.apply(*inputs, plan, roots_only)
 
 
 def recnn_gated(
@@ -47,8 +51,9 @@ def recnn_gated(
         (4H, 4H) and (4H,); rows in blocks t, left, right, u, and columns too.
     """
     with torch.autocast(x.device.type, enabled=False):
-        weights = (w_u, b_u, w_h, b_h, w_r, b_r, w_z, b_z)
-        return GatedWalk.apply(x.to(w_u.dtype), *weights, plan, roots_only)
+        inputs = (x.to(w_u.dtype), w_u, b_u, w_h, b_h, w_r, b_r, w_z, b_z)
+        walk = GatedCompiled if can_compile(*inputs) else GatedWalk
+        return walk.apply(*inputs, plan, roots_only)
 
 
 def recnn_start(weight: Tensor, generator: torch.Generator | None) -> None:
