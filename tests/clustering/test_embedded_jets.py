@@ -8,7 +8,7 @@ from jetlego import cluster, read_jets
 ALGORITHMS = ["kt", "cambridge_aachen", "anti_kt"]
 
 
-def _assert_equal_to_fastjet(jets, algorithm):
+def assert_equal_to_fastjet(jets, algorithm):
     ours, theirs = (cluster(jets.p4, jets.jet_ptr, algorithm=algorithm, radius=0.8, engine=e) for e in ("numba", "fastjet"))
     np.testing.assert_array_equal(ours.parents, theirs.parents)
     np.testing.assert_allclose(ours.dij, theirs.dij, rtol=1e-12)
@@ -18,10 +18,10 @@ def _assert_equal_to_fastjet(jets, algorithm):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_trees_of_the_validation_split(algorithm):
     jets = read_jets(["sample://top/val", "sample://qcd/val"])
-    _assert_equal_to_fastjet(jets.select(np.arange(0, jets.num_jets, 4)), algorithm)
+    assert_equal_to_fastjet(jets.select(np.arange(0, jets.num_jets, 4)), algorithm)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_trees_of_every_embedded_jet(algorithm):
-    _assert_equal_to_fastjet(read_jets(["sample://top", "sample://qcd"]), algorithm)
+    assert_equal_to_fastjet(read_jets(["sample://top", "sample://qcd"]), algorithm)
