@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from jetlego.data.containers.arrays import ArrayTable, Source
-from jetlego.data.containers.table import cut_at, first_line
+from jetlego.data.containers.table import cut_at, damage_told
 from jetlego.data.extras import optional
-from jetlego.errors import DataError
 
 
 class _DataSet(Source):
@@ -37,10 +36,8 @@ class Hdf5Table(ArrayTable):
 
     def __init__(self, path: Path) -> None:
         h5py = optional("h5py", extra="hdf5", task="reading HDF5")
-        try:
+        with damage_told(path, "cannot be opened as HDF5"):
             self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as HDF5: {first_line(error)}") from error
         found: dict[str, Source] = {}
 
         def visit(name: str, item: Any) -> None:
@@ -48,7 +45,8 @@ class Hdf5Table(ArrayTable):
                 found[name] = _DataSet(item)
 
         try:
-            self._file.visititems(visit)
+            with damage_told(path, "the list of data sets cannot be read"):
+                self._file.visititems(visit)
             super().__init__(path, found)
         except BaseException:
             self._file.close()

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from jetlego.data.containers.arrays import ArrayTable, Source
-from jetlego.data.containers.table import first_line
+from jetlego.data.containers.table import damage_told
 from jetlego.errors import DataError, quoted
 
 _MAX_BYTES = 64 * 2**30
@@ -88,15 +88,12 @@ class NpzTable(ArrayTable):
         self._archive: zipfile.ZipFile | None = None
         self._members: list[_Member] = []
         try:
-            self._archive = archive = zipfile.ZipFile(path)
-            infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-            self._members += (_Member(path, archive, _checked(path, info)) for info in infos)
-            members = {m.name: m for m in self._members}
-            super().__init__(path, dict(members))
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-            self.close()
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as npz: {first_line(error)}") from error
-        except DataError:
+            with damage_told(path, "cannot be opened as npz"):
+                self._archive = archive = zipfile.ZipFile(path)
+                infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+                self._members += (_Member(path, archive, _checked(path, info)) for info in infos)
+            super().__init__(path, {member.name: member for member in self._members})
+        except BaseException:
             self.close()
             raise
 

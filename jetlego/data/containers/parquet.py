@@ -8,9 +8,8 @@ from typing import Any
 
 import awkward as ak
 
-from jetlego.data.containers.table import Array, Table, cut_at, first_line
+from jetlego.data.containers.table import Array, Table, cut_at, damage_told
 from jetlego.data.extras import optional
-from jetlego.errors import DataError
 
 _BATCH = 8192
 
@@ -28,10 +27,8 @@ class ParquetTable(Table):
         parquet = optional("pyarrow.parquet", extra="parquet", task="reading Parquet")
         self._arrow = optional("pyarrow", extra="parquet", task="reading Parquet")
         self.path = path
-        try:
+        with damage_told(path, "cannot be opened as Parquet"):
             self._file = parquet.ParquetFile(path)
-        except (OSError, ValueError, self._arrow.ArrowException) as error:
-            raise DataError("BAD-FILE", f"{path}: cannot be opened as Parquet: {first_line(error)}") from error
         self._names: tuple[str, ...] = ()
         self._stream: Iterator[Any] | None = None
         self._held: Any = None
@@ -56,11 +53,8 @@ class ParquetTable(Table):
         wanted = list(dict.fromkeys(names))
         for name in wanted:
             self.require(name)
-        try:
+        with damage_told(self.path, f"rows {start} to {stop} cannot be read"):
             return self._arrays(wanted, start, stop)
-        except (OSError, ValueError, self._arrow.ArrowException) as error:
-            what = f"{self.path}: rows {start} to {stop} cannot be read: {first_line(error)}"
-            raise DataError("BAD-FILE", what) from error
 
     def _arrays(self, names: list[str], start: int, stop: int) -> dict[str, Array]:
         if tuple(names) != self._names or self._stream is None or start < self._held_start:

@@ -14,7 +14,7 @@ from typing import Any
 import uproot
 
 from jetlego.data.containers.rntuple import damaged_pages
-from jetlego.data.containers.table import Array, Table, cut_at, first_line
+from jetlego.data.containers.table import Array, Table, cut_at, damage_told
 from jetlego.data.files import first_bytes, not_what_it_says
 from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
@@ -38,11 +38,16 @@ class RootTable(Table):
     @property
     def num_entries(self) -> int:
         """Number of entries."""
-        return int(self._tree.num_entries)
+        with damage_told(self.path, f"the length of '{quoted(self.title)}' cannot be read"):
+            number = int(self._tree.num_entries)
+        if number < 0:
+            raise DataError("BAD-FILE", f"{self.path}: '{quoted(self.title)}' claims {number} entries")
+        return number
 
     @cached_property
     def _branches(self) -> dict[str, Any]:
-        return _branches_of(self._tree)
+        with damage_told(self.path, f"the branches of '{quoted(self.title)}' cannot be read"):
+            return _branches_of(self._tree)
 
     def has(self, name: str) -> bool:
         """Return whether there is a branch of this short or full name."""
@@ -70,20 +75,23 @@ class RootTable(Table):
 
     @cached_property
     def _offsets(self) -> list[int]:
-        if hasattr(self._tree, "cluster_summaries"):
-            return [int(c.num_first_entry) for c in self._tree.cluster_summaries]
-        longest = max(self._tree.branches, key=lambda b: b.compressed_bytes, default=None)
-        return [] if longest is None else [int(o) for o in longest.entry_offsets]
+        with damage_told(self.path, f"the layout of '{quoted(self.title)}' cannot be read"):
+            if hasattr(self._tree, "cluster_summaries"):
+                return [int(c.num_first_entry) for c in self._tree.cluster_summaries]
+            longest = max(self._tree.branches, key=lambda b: b.compressed_bytes, default=None)
+            return [] if longest is None else [int(o) for o in longest.entry_offsets]
 
     @property
     def lacks_checksums(self) -> bool:
         """Whether this is an RNTuple some of whose pages carry no checksum, as uproot writes them."""
-        links = getattr(self._tree, "page_link_list", [])
-        return not all(page.has_checksum for columns in links for link in columns for page in link.pages)
+        with damage_told(self.path, "the list of pages cannot be read"):
+            links = getattr(self._tree, "page_link_list", [])
+            return not all(page.has_checksum for columns in links for link in columns for page in link.pages)
 
     def damaged_pages(self) -> list[str]:
         """Return the pages of an RNTuple whose checksum does not fit; a TTree has none to check."""
-        return [] if isinstance(self._tree, uproot.TTree) else list(damaged_pages(self.path, self._tree))
+        with damage_told(self.path, "the list of pages cannot be read"):
+            return [] if isinstance(self._tree, uproot.TTree) else list(damaged_pages(self.path, self._tree))
 
     def close(self) -> None:
         """Close the file."""
@@ -127,23 +135,19 @@ def _open(path: Path) -> Any:
     head = first_bytes(path)
     if not head.startswith(b"root"):
         raise not_what_it_says(path, "root", head)
-    try:
+    with damage_told(path, "cannot be opened as ROOT"):
         # plain reads in the calling thread: faster than uproot's default, which fetches through threads of its own
         return uproot.open(path, object_cache=None, array_cache=None, handler=_SOURCE, use_threads=False)
-    except Exception as error:  # uproot raises many kinds on damaged headers
-        raise DataError("BAD-FILE", f"{path}: cannot be opened as ROOT: {first_line(error)}") from error
 
 
 def _get(file: Any, path: Path, name: str) -> Any:
-    try:
+    with damage_told(path, f"'{quoted(name)}' cannot be opened"):
         return file[name]
-    except Exception as error:
-        what = f"{path}: '{quoted(name)}' cannot be opened: {first_line(error)}"
-        raise DataError("BAD-FILE", what) from error
 
 
 def _candidates(path: Path, file: Any) -> list[str]:
-    kinds = file.classnames(recursive=True, cycle=False)
+    with damage_told(path, "the list of objects cannot be read"):
+        kinds = file.classnames(recursive=True, cycle=False)
     names = [name for name, kind in kinds.items() if kind in (_TREE, _NTUPLE)]
     if not names:
         raise DataError("NO-TREE", f"{path} contains no tree")

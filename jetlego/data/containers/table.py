@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jetlego.data.schemas.schema import Block
-from jetlego.errors import DataError, did_you_mean, quoted
+from jetlego.errors import DataError, JetlegoError, did_you_mean, quoted
 
 Array = Any
 """An awkward or NumPy array over entries; what is inside is told by its dimensions."""
@@ -60,13 +61,8 @@ class Table(ABC):
         out = {}
         for name in dict.fromkeys(names):
             self.require(name)
-            try:
+            with damage_told(self.path, f"'{quoted(name)}', entries {start} to {stop}, cannot be read"):
                 out[name] = self.column(name, start, stop)
-            except (DataError, MemoryError):
-                raise
-            except Exception as error:  # the libraries below raise anything at all on damaged bytes
-                what = f"{self.path}: '{quoted(name)}', entries {start} to {stop}, cannot be read"
-                raise DataError("BAD-FILE", f"{what}: {first_line(error)}") from error
         return out
 
     def require(self, name: str) -> None:
@@ -106,6 +102,17 @@ def cut_at(offsets: Sequence[int], start: int, stop: int, step: int) -> list[int
         near = [o for o in inside if last + step // 2 < o <= last + step]
         cuts.append(near[-1] if near else last + step)
     return [*cuts, stop] if stop > start else [start]
+
+
+@contextmanager
+def damage_told(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a library raises on damaged bytes into ``DataError`` ``BAD-FILE``; they raise anything at all."""
+    try:
+        yield
+    except JetlegoError:
+        raise
+    except Exception as error:
+        raise DataError("BAD-FILE", f"{path}: {what}: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:

@@ -81,8 +81,9 @@ def _mark_missing_tracks(constituents: dict[str, np.ndarray]) -> None:
     for value, error in (("part_d0val", "part_d0err"), ("part_dzval", "part_dzerr")):
         if value in constituents and error in constituents:
             missing = constituents[error] < 0
-            constituents[value] = np.where(missing, 0, constituents[value])
-            constituents[error] = np.where(missing, 0, constituents[error])
+            if missing.any():
+                constituents[value] = np.where(missing, 0, constituents[value])
+                constituents[error] = np.where(missing, 0, constituents[error])
 
 
 def _chosen(schema: Schema, request: Request, raw: Raw, layout: Layout, place: Place) -> BoolArray:
