@@ -7,6 +7,11 @@ from __future__ import annotations
 
 HOMES = {
     "jetlego.bricks.recursive.recnn": "recnn_simple recnn_gated",
+    "jetlego.bricks.recursive.tree_lstm": "tree_lstm",
+    "jetlego.bricks.recursive.tree_gru": "tree_gru tree_scan",
+    "jetlego.bricks.recursive.tree_nin": "tree_nin",
+    "jetlego.bricks.recursive.tree_attention": "tree_attention",
+    "jetlego.bricks.recursive.top_down": "top_down both_ways tree_leaves",
     "jetlego.bricks.recursive.embedding": "recursive",
     "jetlego.models.flow_networks": "pfn efn",
     "jetlego.models.particle_net": "particle_net particle_net_lite",

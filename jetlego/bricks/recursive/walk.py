@@ -61,6 +61,10 @@ class TreeCell(nn.Module):
         """Return u (T, H) of node features (T, F)."""
         raise NotImplementedError
 
+    def embed_nodes(self, x: Tensor, plan: LevelPlan) -> Tensor:
+        """Return u of all nodes; cells that tell leaves from inner nodes have their own."""
+        return self.embed(x)
+
     def leaf(self, u: Tensor) -> State:
         """Return the states of leaves with embeddings ``u (n, H)``."""
         return (u,)
@@ -69,27 +73,31 @@ class TreeCell(nn.Module):
         """Return the states of nodes from their children's, each (m, 2, H), left first, and their own ``u (m, H)``."""
         raise NotImplementedError
 
+    def finish(self, state: State, level: int, inner: Tensor | None) -> State:
+        """Change the states of a whole level before its parents see them; ``inner`` are the rows of inner nodes."""
+        return state
+
     def forward(self, x: Tensor, plan: LevelPlan, *, roots_only: bool = False) -> Tensor:
         """Return the states (T, H) of all nodes, or (R, H) of the roots, from node features ``x (T, in_dim)``."""
-        levels = walk_up(self, self.embed(x), plan)
+        levels = walk_up(self, self.embed_nodes(x, plan), plan)
         if not levels:
             return x.new_zeros(0, self.out_dim)
         return levels[0][0] if roots_only else torch.cat([state[0] for state in levels])
 
 
 def walk_up(cell: TreeCell, u: Tensor, plan: LevelPlan) -> list[State]:
-    """Return the states of every level, roots first, from the embeddings (T, H) of all nodes."""
+    """Return the states of every level, roots first, from the embeddings (T, ...) of all nodes."""
     levels: list[State] = []
     for level in reversed(range(plan.num_levels)):
         rows = span(u, *plan.level_ptr[level : level + 2])
-        state = cell.leaf(rows)
+        state, inner = cell.leaf(rows), None
         first, last = plan.inner_ptr[level : level + 2]
         if last > first:
             inner = span(plan.inner_row, first, last) - plan.level_ptr[level]
             below = tuple(part.reshape(last - first, 2, -1) for part in levels[-1])
             merged = cell.merge(below, rows.index_select(0, inner))
             state = tuple(s.index_copy(0, inner, m) for s, m in zip(state, merged, strict=True))
-        levels.append(state)
+        levels.append(cell.finish(state, level, inner))
     return levels[::-1]
 
 

@@ -31,5 +31,17 @@ def _example(spec: Any, **options: Any) -> Example:
 EXAMPLES = {
     "recnn_simple": _example({"brick": "recnn_simple", "hidden": 4}),
     "recnn_gated": _example({"brick": "recnn_gated", "hidden": 4}),
+    "tree_lstm": _example({"brick": "tree_lstm", "hidden": 4}, parameters=4 * 4 * 4 + 8 * 20),
+    "tree_lstm/child_sum": _example(
+        {"brick": "tree_lstm", "hidden": 4, "child_sum": True}, parameters=4 * 4 * 4 + 4 * 16
+    ),
+    "tree_gru": _example({"brick": "tree_gru", "hidden": 4}),
+    "tree_scan": _example({"brick": "tree_scan", "hidden": 4}),
+    "tree_nin": _example({"brick": "tree_nin", "hidden": 4}, parameters=2 * 16 + 52 + 8 * 20),
+    "tree_attention": _example({"brick": "tree_attention", "hidden": 4, "heads": 2}),
+    "tree_attention/blind": _example({"brick": "tree_attention", "hidden": 4, "heads": 2, "sides": False}),
+    "top_down": _example({"brick": "top_down", "hidden": 4}),
+    "both_ways": _example({"brick": "both_ways", "cell": {"brick": "recnn_gated", "hidden": 4}}),
+    "tree_leaves": _example("tree_leaves", parameters=0),
     "recursive": _example({"brick": "recursive", "cell": {"brick": "recnn_simple", "hidden": 4}}),
 }
