@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,16 @@ class Card:
     caption: str
     width: int
     wide: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Name of an SVG file for the figure, made of its title."""
+        words = "".join(c if c.isascii() and c.isalnum() else " " for c in self.title.lower()).split()
+        return "-".join(words) + ".svg"
+
+    def svg(self) -> bytes:
+        """Return the figure as SVG."""
+        return base64.b64decode(self.image.partition(",")[2])
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ def grid_shape(count: int, *, widest: int) -> tuple[int, int]:
     return max(-(-count // columns), 1), columns
 
 
+def abreast(count: int) -> int:
+    """Return how many of ``count`` square panels stand side by side: four, or five if that saves a row."""
+    return grid_shape(count, widest=4 if count <= 8 else 5)[1]
+
+
 def panel_width(columns: int, margins: Margins, *, largest: float) -> float:
     """Return how wide a panel can be, in inches, if ``columns`` of them share the page, and at most ``largest``."""
     free = PAGE_WIDTH - margins.left - margins.right - margins.across * (columns - 1)

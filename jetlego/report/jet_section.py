@@ -34,7 +34,7 @@ def jet_cards(jets: Jets, contents: ReportContents | None = None) -> list[Card |
     """Return the figures that need nothing but labelled jets; ``contents`` may hold their trees."""
     by_class = samples.by_class(jets)
     if not by_class:
-        return ["Constituents, images, Lund planes and trees: the sample jets are empty or have no label."]
+        return ["Constituents, images, Lund planes and trees: no sample jet has constituents."]
     return [
         _constituents(by_class),
         card(
@@ -64,13 +64,13 @@ def _constituents(by_class: dict[str, Jets]) -> Card:
     columns = {key: np.concatenate([table[key] for table in tables.values()]) for key in shared}
     label = np.repeat(np.arange(len(tables)), [len(table[shared[0]]) for table in tables.values()])
     figure = plot_columns(columns, label, classes=tuple(tables))
-    return card("Constituents", figure, "Constituents of the sample jets; each class has area one, and 99 % of all are shown.", wide=True)
+    caption = "Constituents of the sample jets; each class has area one, and 99 % of all are shown."
+    return card("Constituents", figure, caption, wide=True)
 
 
 def _examples(jets: Jets) -> dict[str, int]:
     """Return {class: jet number} of one typical jet of each class."""
-    label = np.zeros(jets.num_jets, dtype=np.int64) if jets.label is None else jets.label
-    names = jets.classes or ("jet",)
+    names, label = samples.kinds(jets)
     members = {name: np.flatnonzero((label == k) & (jets.num_constituents > 0)) for k, name in enumerate(names)}
     return {name: int(index[samples.typical(jets.select(index))]) for name, index in members.items() if index.size}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jetlego.atomic import write_atomic
+from jetlego.report.cards import Section
 from jetlego.report.contents import ReportContents
 from jetlego.report.format import cell, rejection_text, with_error
 from jetlego.report.jet_section import jets_section
@@ -16,7 +17,7 @@ from jetlego.report.performance import dependence, overview, performance, traini
 from jetlego.report.style import styled
 
 
-def write_report(contents: ReportContents, path: str | Path) -> Path:
+def write_report(contents: ReportContents, path: str | Path, *, plots: str | Path | None = None) -> Path:
     """Write the page of one run, whole or not at all.
 
     Parameters
@@ -25,6 +26,8 @@ def write_report(contents: ReportContents, path: str | Path) -> Path:
         What there is to tell.
     path
         The HTML file; its folder is made if need be.
+    plots
+        Folder for the figures as SVG files, one each, named after their titles; None: the page alone.
 
     Returns
     -------
@@ -36,16 +39,24 @@ def write_report(contents: ReportContents, path: str | Path) -> Path:
     EnvironmentFault
         DISK-FULL or NOT-WRITABLE; what stood at ``path`` is untouched.
     """
-    path = Path(path)
-    write_atomic(path, render_report(contents))
+    path, sections = Path(path), report_sections(contents)
+    if plots is not None:
+        for figure in (card for part in sections for card in part.cards):
+            write_atomic(Path(plots) / figure.file_name, figure.svg())
+    write_atomic(path, render_report(contents, sections))
     return path
 
 
-def render_report(contents: ReportContents) -> str:
-    """Return the page of one run as HTML; the same contents give the same text."""
-    parts = (overview, training, performance, dependence, jets_section)
+def report_sections(contents: ReportContents) -> list[Section]:
+    """Draw all figures of one run."""
     with styled():
-        sections = [part(contents) for part in parts]
+        return [part(contents) for part in (overview, training, performance, dependence, jets_section)]
+
+
+def render_report(contents: ReportContents, sections: Sequence[Section] | None = None) -> str:
+    """Return the page of one run as HTML; the same contents give the same text."""
+    if sections is None:
+        sections = report_sections(contents)
     return render(
         "report.html",
         title=contents.title,

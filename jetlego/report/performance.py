@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from jetlego.evaluation.calibration import Reliability, reliability, top_label_reliability
@@ -33,7 +35,8 @@ def overview(contents: ReportContents) -> Section:
     if not pairs:
         return section("overview", "Overview", _one_class(contents))
     background = contents.classes[contents.background]
-    rocs = plot_roc({name: pair.roc() for name, pair in pairs.items()}, background=background)
+    curves = {name: pair.roc() for name, pair in pairs.items()}
+    rocs = plot_roc(curves, background=background, numbers=_numbers(contents, pairs))
     several = len(contents.classes) > 2
     signal = contents.classes[contents.signal]
     scores = plot_scores(
@@ -80,6 +83,11 @@ def dependence(contents: ReportContents) -> Section:
     )  # fmt: skip
 
 
+def _numbers(contents: ReportContents, names: Iterable[str]) -> list[int]:
+    """Return class numbers, so that a class has one colour on the whole page."""
+    return [contents.classes.index(name) for name in names]
+
+
 def _one_class(contents: ReportContents) -> str:
     present = [name for k, name in enumerate(contents.classes) if np.any(contents.label == k)]
     return f"ROC and scores: the test jets hold only {', '.join(present) or 'nothing'}."
@@ -94,6 +102,7 @@ def _rejection(contents: ReportContents) -> Card | str:
         num_background={name: pair.num_background for name, pair in pairs.items()},
         working_points=tuple(float(p) for p in contents.figures["background_rejection"]),
         background=contents.classes[contents.background],
+        numbers=_numbers(contents, pairs),
     )
     caption = "Bands: binomial errors. A curve ends where fewer than three background jets pass."
     return card("Background rejection", figure, caption)
@@ -106,6 +115,7 @@ def _significance(contents: ReportContents) -> Card | str:
     figure = plot_significance(
         {name: pair.roc() for name, pair in pairs.items()},
         num_background={name: pair.num_background for name, pair in pairs.items()},
+        numbers=_numbers(contents, pairs),
     )
     caption = "By how much a cut multiplies S/√B; its maximum is the best cut where the background is only counted."
     return card("Significance improvement", figure, caption)
@@ -123,7 +133,9 @@ def _calibration(contents: ReportContents) -> Card | str:
     else:
         curves = {"chosen class": top_label_reliability(contents.label, contents.scores, weight=contents.weight)}
         figure = plot_calibration(curves, axis="score of the chosen class", fraction="fraction predicted rightly")
-    return card("Calibration", figure, "ECE: mean distance from the diagonal, weighted by the number of jets.")
+    brier = next(iter(curves.values())).brier
+    caption = f"ECE: mean distance from the diagonal, weighted by the number of jets. Brier score {brier:.4f}."
+    return card("Calibration", figure, caption)
 
 
 def _confusion(contents: ReportContents) -> Card:

@@ -6,7 +6,7 @@ nothing depends on a display.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -23,6 +23,7 @@ PALETTE = (
 """Ten colours told apart with any colour vision: Petroff, arXiv:2107.02270, the set of ten."""
 
 INK, FAINT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+_LONGEST = 40
 LINES = ("-", "--", "-.", ":")
 """Line styles go with the colours, so that a figure survives a grey print."""
 
@@ -36,6 +37,7 @@ _RC: dict[str, Any] = {
     "axes.labelsize": 11.5,
     "axes.titlesize": 11.5,
     "axes.linewidth": 0.8,
+    "axes.titley": 1.02,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
@@ -48,8 +50,6 @@ _RC: dict[str, Any] = {
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
-    "xtick.minor.visible": True,
-    "ytick.minor.visible": True,
     "xtick.major.size": 5.0,
     "ytick.major.size": 5.0,
     "xtick.minor.size": 2.5,
@@ -119,7 +119,7 @@ def new_figure(*, rows: int = 1, height: float = HEIGHT, **options: Any) -> tupl
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height))
-    figure.subplots_adjust(left=0.152, right=0.965, bottom=0.56 / height, top=1 - 0.14 / height, hspace=0.1)
+    figure.subplots_adjust(left=0.132, right=0.975, bottom=0.56 / height, top=1 - 0.14 / height, hspace=0.1)
     return figure, figure.subplots(rows, **options)
 
 
@@ -133,10 +133,19 @@ def class_line(k: int) -> str:
     return LINES[k % len(LINES)]
 
 
+def looks(curves: Sized, numbers: Sequence[int]) -> Sequence[int]:
+    """Return the number that chooses the colour of each curve: its class number if given, else its place."""
+    return numbers or range(len(curves))
+
+
 def plain(text: object) -> str:
-    """Return a user's words as matplotlib text: a dollar sign is a dollar sign, not mathematics."""
+    """Return a user's words as matplotlib text: a dollar sign is a dollar sign, not mathematics.
+
+    A leading underscore would hide the words from legends, so a space goes before it.
+    """
     words = "".join(c for c in str(text) if c.isprintable())
-    return (words if len(words) <= 40 else words[:39] + "…").replace("\\", "").replace("$", r"\$")
+    words = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    return words.replace("\\", "").replace("$", r"\$").replace("_", " _", words.startswith("_"))
 
 
 def legend(axes: Axes, **options: Any) -> None:

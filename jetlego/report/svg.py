@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ def figure_bytes(figure: Figure, *, kind: str = "svg") -> bytes:
     if kind not in _METADATA:
         raise ConfigError("BAD-VALUE", f"no picture format '{kind}'", f"valid: {', '.join(_METADATA)}")
     buffer = io.BytesIO()
-    with styled():
+    with styled(), warnings.catch_warnings():
+        # A class may be named in a script that no font here has: it is drawn as boxes, and the page spells it out.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(buffer, format=kind, dpi=_DPI, metadata=_METADATA[kind])
     return buffer.getvalue()
 

@@ -22,11 +22,11 @@ def plot_calibration(
         figure, axes = new_figure()
         axes.plot([0, 1], [0, 1], color=FAINT, lw=1.0, ls=(0, (2, 3)), label="perfect")
         for k, (name, curve) in enumerate(curves.items()):
-            label = f"{plain(name)}   ECE = {curve.expected_calibration_error:.4f}, Brier = {curve.brier:.4f}"
+            label = f"{plain(name)}   ECE = {curve.expected_calibration_error:.4f}"
             axes.errorbar(
                 curve.mean_score, curve.signal_fraction, yerr=curve.fraction_error, color=class_color(k), lw=1.3,
                 marker=_MARKERS[k % len(_MARKERS)], ms=4.5, elinewidth=1.2, label=label,
             )  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel=f"mean {plain(axis)}", ylabel=plain(fraction))
-        legend(axes, loc="upper left")
+        legend(axes, loc="lower right")
     return figure

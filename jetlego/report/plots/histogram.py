@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from jetlego.report.style import class_color, class_line, plain, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MOST_BANDS = 4
+"""More error bands than this hide each other."""
 
 _BINS = 40
 _MARGINS = Margins(top=0.15, across=0.52, below=0.62, bottom=0.55)
@@ -31,8 +34,9 @@ def outline(
     line: str = "-",
     name: str | None = None,
     filled: bool = False,
+    band: bool = True,
 ) -> None:
-    """Draw the normalised histogram of ``values`` with its statistical error as a band.
+    """Draw the normalised histogram of ``values``, with its statistical error as a ``band``.
 
     It is normalised to all values, those outside the edges too. Nothing is drawn for no values.
     """
@@ -47,9 +51,11 @@ def outline(
     height, error = content * scale, np.sqrt(squares) * scale
     if filled:
         axes.stairs(height, edges, fill=True, color=color, alpha=0.18, lw=0)
-    low = np.where(height - error > 0, height - error, np.where(height > 0, height * 0.05, np.nan))
-    axes.stairs(height + error, edges, baseline=low, fill=True, color=color, alpha=0.25, lw=0)
-    mplhep.histplot(height, bins=edges, ax=axes, color=color, ls=line, lw=1.7, label=name, yerr=False, edges=False)
+    if band:
+        low = np.where(height - error > 0, height - error, np.where(height > 0, height * 0.05, np.nan))
+        axes.stairs(height + error, edges, baseline=low, fill=True, color=color, alpha=0.25, lw=0)
+    width = 1.7 if band else 1.2
+    mplhep.histplot(height, bins=edges, ax=axes, color=color, ls=line, lw=width, label=name, yerr=False, edges=False)
 
 
 def shared_edges(values: FloatArray, *, bins: int = _BINS) -> FloatArray:
@@ -67,7 +73,7 @@ def shared_edges(values: FloatArray, *, bins: int = _BINS) -> FloatArray:
 
 
 def round_edges(values: FloatArray, *, bins: int) -> FloatArray:
-    """Return about ``bins`` bins of a width that is 1, 2 or 5 times a power of ten, over the middle 99.6 % of a column."""
+    """Return about ``bins`` bins over the middle 99.6 % of a column, as wide as 1, 2 or 5 times a power of ten."""
     low, high = (float(q) for q in np.quantile(values, [0.002, 0.998]))
     if high <= low:
         low, high = low - 0.5, high + 0.5
@@ -88,27 +94,46 @@ def plot_columns(
 
     ``label`` (n,) tells the class of each row; None draws all rows as one.
     """
-    kinds = [(plain(name), k) for k, name in enumerate(classes)] if label is not None else [("all jets", 0)]
+    kinds = kinds_of(classes, label)
     across = grid_shape(len(columns), widest=4 if len(columns) == 4 else 3)[1]
     margins = _TALL if len(columns) % across == 0 and len(kinds) > 1 else _MARGINS
     width = panel_width(across, margins, largest=3.4)
     with styled():
         figure, grid = inch_grid(len(columns), across, panel=(width, 2.0), margins=margins)
         for axes, (name, values) in zip(grid, columns.items(), strict=True):
-            edges = shared_edges(values)
-            for shown, k in kinds:
-                members = np.isfinite(values) if label is None else (label == k) & np.isfinite(values)
-                w = None if weight is None else weight[members]
-                style = {"color": class_color(k), "line": class_line(k)}
-                outline(axes, values[members], edges, weight=w, name=shown, filled=len(kinds) <= 3, **style)
-            axes.set(xlim=(edges[0], edges[-1]), xlabel=axis_label(name), ylim=(0, None))
-            axes.tick_params(which="both", right=False, top=False)
-            axes.tick_params(axis="y", labelsize=9)
-            axes.spines[["top", "right"]].set_visible(False)
+            draw_column(axes, name, values, label, kinds=kinds, weight=weight)
         for axes in grid[::across]:
             axes.set_ylabel("fraction per bin")
         _add_legend(figure, grid, across)
     return figure
+
+
+def kinds_of(classes: Sequence[str], label: IntArray | None) -> list[tuple[str, int]]:
+    """Return name and number of what is drawn apart: the classes, or everything together without labels."""
+    return [(plain(name), k) for k, name in enumerate(classes)] if label is not None else [("all jets", 0)]
+
+
+def draw_column(
+    axes: Axes,
+    name: str,
+    values: FloatArray,
+    label: IntArray | None,
+    *,
+    kinds: Sequence[tuple[str, int]],
+    weight: FloatArray | None = None,
+) -> None:
+    """Draw the distributions of one column (n,), a line for each of the ``kinds`` of :func:`kinds_of`."""
+    edges = shared_edges(values)
+    for shown, k in kinds:
+        members = np.isfinite(values) if label is None else (label == k) & np.isfinite(values)
+        w = None if weight is None else weight[members]
+        style: dict[str, Any] = {"color": class_color(k), "line": class_line(k)}
+        style |= {"filled": len(kinds) <= 3, "band": len(kinds) <= MOST_BANDS}
+        outline(axes, values[members], edges, weight=w, name=shown, **style)
+    axes.set(xlim=(edges[0], edges[-1]), xlabel=axis_label(name), ylim=(0, None))
+    axes.tick_params(which="both", right=False, top=False)
+    axes.tick_params(axis="y", labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _add_legend(figure: Figure, grid: list[Axes], across: int) -> None:

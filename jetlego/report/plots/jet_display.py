@@ -9,7 +9,7 @@ import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.physics.kinematics import jet_p4, mass, pt
-from jetlego.report.grid import Margins, axis_names, grid_shape, inch_grid, panel_width, top_legend
+from jetlego.report.grid import Margins, abreast, axis_names, inch_grid, panel_width, top_legend
 from jetlego.report.plots.jet_image import relative_constituents
 from jetlego.report.style import FAINT, INK, PALETTE, plain, styled
 
@@ -36,7 +36,7 @@ def plot_displays(jets: Mapping[str, tuple[FloatArray, Mapping[str, Any]]], *, r
     Columns of :data:`KINDS` choose colour and marker; without them all constituents look alike. The dashed circle has
     the jet's radius.
     """
-    columns = grid_shape(len(jets), widest=4)[1]
+    columns = abreast(len(jets))
     size = panel_width(columns, _MARGINS, largest=4.0)
     with styled():
         figure, grid = inch_grid(len(jets), columns, panel=(size, size), margins=_MARGINS, shared=True)

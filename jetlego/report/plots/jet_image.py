@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.physics.kinematics import delta_phi, eta, jet_p4, phi, pt, sum_by_jet
-from jetlego.report.grid import Margins, axis_names, color_bar, grid_shape, inch_grid, panel_width
+from jetlego.report.grid import Margins, abreast, axis_names, color_bar, inch_grid, panel_width
 from jetlego.report.style import plain, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DECADES = 4.0
@@ -72,23 +73,29 @@ def _heavier_positive(place: FloatArray, weight: FloatArray, jet_ptr: IntArray) 
     return np.where(np.repeat(positive, np.diff(jet_ptr)), place, -place)
 
 
-def plot_images(images: Mapping[str, FloatArray], *, half_width: float = 1.0, rotated: bool = True) -> Figure:
-    """Return average images of ``{class: (bins, bins)}`` side by side on one logarithmic scale."""
+def draw_images(grid: Sequence[Axes], images: Mapping[str, FloatArray], *, half_width: float) -> Any:
+    """Draw an image into each of the axes on one logarithmic scale; return what a colour bar describes."""
     from matplotlib.colors import LogNorm
 
-    columns = grid_shape(len(images), widest=4)[1]
-    size = panel_width(columns, _MARGINS, largest=3.7)
     top = max(float(image.max()) for image in images.values()) or 1.0
+    norm = LogNorm(top * 10**-_DECADES, top, clip=True)
+    edges = np.linspace(-half_width, half_width, len(next(iter(images.values()))) + 1)
+    for axes, (name, image) in zip(grid, images.items(), strict=True):
+        seen = np.ma.masked_less(image.T, norm.vmin)
+        mesh = axes.pcolormesh(edges, edges, seen, norm=norm, cmap="magma_r", rasterized=True)
+        axes.set_title(plain(name))
+    return mesh
+
+
+def plot_images(images: Mapping[str, FloatArray], *, half_width: float = 1.0, rotated: bool = True) -> Figure:
+    """Return average images of ``{class: (bins, bins)}`` side by side on one logarithmic scale."""
+    columns = abreast(len(images))
+    size = panel_width(columns, _MARGINS, largest=3.7)
     turned, straight = ("across the principal axis [rad]", "along it [rad]"), (r"$\Delta\eta$", r"$\Delta\phi$ [rad]")
     names = turned if rotated else straight
     with styled():
         figure, grid = inch_grid(len(images), columns, panel=(size, size), margins=_MARGINS, shared=True)
-        norm = LogNorm(top * 10**-_DECADES, top, clip=True)
-        edges = np.linspace(-half_width, half_width, len(next(iter(images.values()))) + 1)
-        for axes, (name, image) in zip(grid, images.items(), strict=True):
-            seen = np.ma.masked_less(image.T, norm.vmin)
-            mesh = axes.pcolormesh(edges, edges, seen, norm=norm, cmap="magma_r", rasterized=True)
-            axes.set_title(plain(name))
+        mesh = draw_images(grid, images, half_width=half_width)
         axis_names(figure, *names, _MARGINS)
         color_bar(figure, mesh, "mean fraction of jet $p_T$ per pixel", _MARGINS)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jetlego.report.style import FAINT, PALETTE, legend, new_figure, styled
+from jetlego.report.style import FAINT, PALETTE, class_color, class_line, legend, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +48,25 @@ def plot_learning(rows: Rows, *, figure_of_merit: str = "loss", best_epoch: int 
             axes.axvline(best_epoch, color=FAINT, lw=1.0, ls=(0, (4, 3)), label=f"best epoch ({best_epoch})")
         _whole_epochs(axes, epochs)
         axes.set(xlabel="epoch", ylabel=_NAMES[figure_of_merit])
+        axes.grid(axis="y")
+        legend(axes, loc="best")
+    return figure
+
+
+def plot_learning_of_runs(runs: Mapping[str, Rows], *, key: str) -> Figure:
+    """Return one curve for each run of ``{name: rows}``: the column ``key``, such as ``"val_loss"``, by epoch."""
+    split, figure_of_merit = key.split("_", 1)
+    with styled():
+        figure, axes = new_figure()
+        longest = max(runs.values(), key=len)
+        for k, (name, rows) in enumerate(runs.items()):
+            epochs = np.array([row.get("epoch", i) for i, row in enumerate(rows)], dtype=float)
+            marker = "o" if len(longest) <= 40 else None
+            style = {"color": class_color(k), "ls": class_line(k), "marker": marker, "ms": 3.5}
+            axes.plot(epochs, column(rows, key), label=plain(name), **style)
+        _whole_epochs(axes, np.array([row.get("epoch", i) for i, row in enumerate(longest)], dtype=float))
+        words = {"train": "training", "val": "validation"}
+        axes.set(xlabel="epoch", ylabel=f"{words.get(split, split)} {_NAMES.get(figure_of_merit, figure_of_merit)}")
         axes.grid(axis="y")
         legend(axes, loc="best")
     return figure

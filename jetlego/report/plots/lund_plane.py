@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jetlego.conventions import FloatArray
-from jetlego.report.grid import Margins, axis_names, color_bar, grid_shape, inch_grid, panel_width
+from jetlego.report.grid import Margins, abreast, axis_names, color_bar, inch_grid, panel_width
 from jetlego.report.style import plain, styled
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def lund_density(
 
 def plot_lund_planes(planes: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]]) -> Figure:
     """Return the planes of ``{class: (density, x edges, y edges)}`` side by side on one scale."""
-    columns = grid_shape(len(planes), widest=4)[1]
+    columns = abreast(len(planes))
     size = panel_width(columns, _MARGINS, largest=3.7)
     top = max(float(density.max()) for density, _, _ in planes.values()) or 1.0
     with styled():

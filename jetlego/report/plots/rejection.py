@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from jetlego.conventions import FloatArray
 from jetlego.evaluation.roc import Roc
 from jetlego.report.plots.roc import of
-from jetlego.report.style import FAINT, GRID, class_color, class_line, legend, new_figure, plain, styled
+from jetlego.report.style import FAINT, GRID, class_color, class_line, legend, looks, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +38,7 @@ def plot_rejection(
     num_background: Mapping[str, float],
     working_points: tuple[float, ...] = (0.3, 0.5),
     background: str = "",
+    numbers: Sequence[int] = (),
 ) -> Figure:
     """Return 1 / eps_B over eps_S with one-sigma bands.
 
@@ -52,10 +53,12 @@ def plot_rejection(
         Signal efficiencies to mark.
     background
         Name of the background class.
+    numbers
+        Class numbers that choose the colours; without them the curves are counted.
     """
     with styled():
         figure, axes = new_figure()
-        for k, (name, curve) in enumerate(curves.items()):
+        for k, (name, curve) in zip(looks(curves, numbers), curves.items(), strict=True):
             eps_s, eps_b, error = sampled(curve, num_background[name])
             y, color = 1.0 / eps_b, class_color(k)
             axes.fill_between(eps_s, y / (1 + error), y * (1 + error), color=color, alpha=0.22, lw=0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.evaluation.roc import Roc
-from jetlego.report.style import FAINT, class_color, class_line, legend, new_figure, plain, styled
+from jetlego.report.style import FAINT, class_color, class_line, legend, looks, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 _POINTS = 300
 
 
-def plot_roc(curves: Mapping[str, Roc], *, background: str = "") -> Figure:
-    """Return the ROC curves of ``{name: Roc}`` with their areas; the dashed diagonal is a coin."""
+def plot_roc(curves: Mapping[str, Roc], *, background: str = "", numbers: Sequence[int] = ()) -> Figure:
+    """Return the ROC curves of ``{name: Roc}`` with their areas; the dashed diagonal is a coin.
+
+    ``numbers`` are the class numbers that choose the colours; without them the curves are counted.
+    """
     with styled():
         figure, axes = new_figure()
-        for k, (name, curve) in enumerate(curves.items()):
+        for k, (name, curve) in zip(looks(curves, numbers), curves.items(), strict=True):
             x, y = curve.false_positive_rate, curve.true_positive_rate
             keep = thinned(x, y)
             label = f"{plain(name)}   AUC = {curve.auc:.4f}"

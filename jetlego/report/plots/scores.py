@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
-from jetlego.report.plots.histogram import outline
+from jetlego.report.plots.histogram import MOST_BANDS, outline
 from jetlego.report.style import class_color, class_line, legend, new_figure, plain, styled
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def plot_scores(
         for k, name in enumerate(classes):
             members = label == k
             w = None if weight is None else weight[members]
-            outline(axes, score[members], edges, weight=w, color=class_color(k), line=class_line(k), name=plain(name))
+            style = {"color": class_color(k), "line": class_line(k), "band": len(classes) <= MOST_BANDS}
+            outline(axes, score[members], edges, weight=w, name=plain(name), **style)
         axes.set(xlim=(0, 1), yscale="log", xlabel=f"score of {plain(signal)}", ylabel="fraction of jets / 0.025")
         top = axes.get_ylim()[1]
         axes.set_ylim(top=top * (4 if len(classes) <= 4 else 30))
