@@ -36,13 +36,14 @@ PATIENCE = 40
 
 @dataclass(frozen=True)
 class ChunkTask:
-    """What a worker needs to know to make a chunk and store it."""
+    """What a worker needs to know to make a chunk of ``num_jets`` jets, of which ``used`` are wanted, and store it."""
 
     label: str
     selection: Selection
     seed: int
     number: int
     num_jets: int
+    used: int
     path: Path
 
 

@@ -24,7 +24,7 @@ from jetlego.data.generate.selection import Selection
 from jetlego.data.generate.writer import read_note, write_jets
 from jetlego.errors import ConfigError, EnvironmentFault
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int], None]
 FORMAT = 1
 """Goes up when the same settings give other jets, so that old chunks are not mixed with new ones."""
 
@@ -58,7 +58,8 @@ def generate(
     num_jets
         How many jets to write.
     out
-        ROOT file to write. Chunks are kept beside it in ``<out>.parts`` until it is complete.
+        ROOT file to write; without the ending ``.root`` a folder, which gets ``<label>.root``. Chunks are kept beside
+        the file in ``<file>.parts`` until it is complete.
     workers
         Number of processes; by default as many as there are cores. The jets do not depend on it. A script that uses
         more than one must guard the call by ``if __name__ == "__main__":``, since workers import it anew.
@@ -74,12 +75,12 @@ def generate(
     chunk_size
         Jets a chunk, the unit of work and of resuming. Another size gives other jets.
     progress
-        Called as ``progress(jets done, jets in all)`` after each chunk.
+        Called after each chunk with the number of jets that it adds; once at first for chunks that were there.
 
     Returns
     -------
     Path
-        ``out``.
+        The file.
 
     Raises
     ------
@@ -89,7 +90,8 @@ def generate(
     EnvironmentFault
         ``DEPENDENCY`` without pythia8mc, ``NOT-WRITABLE``, ``WORKER-LOST``.
     """
-    chosen, out = resolve_process(process), Path(out)
+    chosen = resolve_process(process)
+    out = Path(out) if Path(out).suffix == ".root" else Path(out) / f"{chosen.label}.root"
     selection = Selection(pt_min, pt_max, eta_max, radius)
     _check_counts(num_jets=(num_jets, 1), seed=(seed, 0), chunk_size=(chunk_size, 1))
     _check_counts(workers=(1 if workers is None else workers, 1))
@@ -101,7 +103,7 @@ def generate(
     _prepare(parts, settings, resume)
     tasks = _tasks(chosen, selection, seed, num_jets, chunk_size, parts)
     _make(tasks, workers, progress)
-    write_jets(out, _stored(tasks, num_jets), note=json.dumps({**settings, "num_jets": num_jets}, sort_keys=True))
+    write_jets(out, _stored(tasks), note=json.dumps({**settings, "num_jets": num_jets}, sort_keys=True))
     shutil.rmtree(parts)
     return out
 
@@ -152,22 +154,24 @@ def _mismatch(place: Path, found: dict[str, object], wanted: dict[str, object]) 
 def _tasks(
     process: Process, selection: Selection, seed: int, num_jets: int, chunk_size: int, parts: Path
 ) -> list[ChunkTask]:
-    count = -(-num_jets // chunk_size)
+    starts = range(0, num_jets, chunk_size)
     return [
-        ChunkTask(process.label, selection, seed, number, chunk_size, parts / f"chunk-{number:06d}.npz")
-        for number in range(count)
-    ]
+        ChunkTask(
+            process.label, selection, seed, number, chunk_size, min(chunk_size, num_jets - start),
+            parts / f"chunk-{number:06d}.npz",
+        )
+        for number, start in enumerate(starts)
+    ]  # fmt: skip
 
 
 def _make(tasks: list[ChunkTask], workers: int | None, progress: Progress | None) -> None:
     """Make the chunks that are not stored yet."""
     todo = [task for task in tasks if not is_whole(task.path, task.num_jets)]
-    total = sum(task.num_jets for task in tasks)
-    done = total - sum(task.num_jets for task in todo)
+    if progress is not None and len(todo) < len(tasks):
+        progress(sum(task.used for task in tasks if task not in todo))
     for task in _run(todo, min(workers or _cores(), len(todo))):
-        done += task.num_jets
         if progress is not None:
-            progress(done, total)
+            progress(task.used)
 
 
 def _cores() -> int:
@@ -196,10 +200,7 @@ def _run(tasks: list[ChunkTask], workers: int) -> Iterator[ChunkTask]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _stored(tasks: list[ChunkTask], num_jets: int) -> Iterator[JetTable]:
-    """Yield the chunks in order, ``num_jets`` jets in all."""
-    left = num_jets
+def _stored(tasks: list[ChunkTask]) -> Iterator[JetTable]:
+    """Yield the chunks in order, each with as many jets as are asked for."""
     for task in tasks:
-        table = read_chunk(task.path)
-        yield table.select(np.arange(left)) if left < table.num_jets else table
-        left -= table.num_jets
+        yield read_chunk(task.path).select(np.arange(task.used))
