@@ -183,6 +183,7 @@ def test_columns_by_expression_units_and_elements(tmp_path) -> None:
     ({"momentum_unit": "TeV"}, "momentum_unit"),
     ({"base": "jetclas"}, "did you mean 'jetclass'"),
     ({"partices": {}}, "did you mean 'particles'"),
+    ({"base": "jetclass", "particles": None, "jets": None}, "jets: input should be"),
 ])  # fmt: skip
 def test_schemas_that_make_no_sense(tmp_path, schema, words) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -15,7 +15,7 @@ from jetlego.data.formats.reader import Request
 from jetlego.data.labels import one_hot_columns
 from jetlego.data.schemas.schema import COLUMN_TYPES, COLUMN_UNITS, Column, Momentum, Particles, Schema
 from jetlego.data.selection import parsed
-from jetlego.errors import DataError, JetlegoWarning, quoted
+from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
 JET_QUANTITIES = ("pt", "eta", "phi", "energy", "mass")
 _MOMENTA = frozenset({"part_px", "part_py", "part_pz", "part_energy"})
@@ -82,6 +82,8 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
     carried = tuple(dict.fromkeys(name for name in asked if name not in known))
     used = _used(found, schema)
     sources = tuple(dict.fromkeys([*_names(used), *_structural(particles), *carried]))
+    if not sources:
+        raise ConfigError("BAD-VALUE", f"schema '{schema.name}' names no column", "give jets or particles")
     _refuse_constituents(table, schema, request)
     for name in sources:
         table.require(name)

@@ -12,7 +12,7 @@ import numpy as np
 
 from jetlego.clustering.packed import offsets_of
 from jetlego.conventions import IntArray
-from jetlego.data.packing import depth_of, native, ragged
+from jetlego.data.packing import depth_of, native, ragged, scalars
 from jetlego.data.schemas.schema import Valid
 from jetlego.data.tally import Tally
 from jetlego.errors import DataError, quoted
@@ -134,8 +134,6 @@ def check_counts(expected: IntArray, got: IntArray, first: str, name: str, place
 def per_jet(array: Any, name: str, per_entry: IntArray | None, place: Place) -> np.ndarray:
     """Return (B,) values of a jet column: a list of one value a jet, or one value an entry for all its jets."""
     if depth_of(array) == 1:
-        from jetlego.data.packing import scalars
-
         values = scalars(array, name)
         return values if per_entry is None else np.repeat(values, per_entry)
     if per_entry is None:

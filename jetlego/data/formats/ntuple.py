@@ -10,6 +10,7 @@ from pathlib import Path
 from jetlego.data.containers.open import open_table
 from jetlego.data.containers.table import Table
 from jetlego.data.formats.assemble import assemble, closure_of
+from jetlego.data.formats.chunk import Chunk
 from jetlego.data.formats.closure import CLOSURE_JETS, Closure
 from jetlego.data.formats.columns import ColumnSet, column_set
 from jetlego.data.formats.layouts import Place
@@ -42,7 +43,7 @@ class NtupleReader(Reader):
         end = self.num_entries if stop is None else min(stop, self.num_entries)
         cuts = self.table.boundaries(start, end, step or max(end - start, 1))
         for first, last in itertools.pairwise(cuts):
-            yield self.chunk(first, last)
+            yield assemble(self._read(first, last), weighted=self._weighted)
 
     @cached_property
     def closure(self) -> Closure | None:
@@ -51,8 +52,7 @@ class NtupleReader(Reader):
         if particles is None or particles.use_weight != "auto":
             return None
         stop = min(self.num_entries, CLOSURE_JETS)
-        raw = self.table.read(self.columns.sources, 0, stop)
-        return closure_of(self.columns, self.schema, self.request, raw, Place(self.path, 0))
+        return closure_of(self._read(0, stop))
 
     @property
     def _weighted(self) -> bool:
@@ -61,10 +61,9 @@ class NtupleReader(Reader):
             return True
         return self.closure is not None and self.closure.weighted
 
-    def chunk(self, start: int, stop: int) -> Jets:
-        """Return the jets of entries ``start:stop``."""
+    def _read(self, start: int, stop: int) -> Chunk:
         raw = self.table.read(self.columns.sources, start, stop)
-        return assemble(self.columns, self.schema, self.request, raw, Place(self.path, start), weighted=self._weighted)
+        return Chunk(raw, self.columns, self.schema, self.request, Place(self.path, start))
 
     def close(self) -> None:
         """Close the table."""
