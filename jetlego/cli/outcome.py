@@ -35,6 +35,8 @@ def run_safely(app: App, words: Sequence[str]) -> int:
         # The reader of a pipe such as `| head` has gone: that is its right, and no fault of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except SystemExit as stop:  # rich's answer to a closed pipe
+        code = 0 if isinstance(stop.__context__, BrokenPipeError) else int(stop.code or 0)
     except KeyboardInterrupt:
         code = _tell("INTERRUPTED", "stopped by Ctrl-C", 130, verbose)
     except MemoryError as error:

@@ -12,6 +12,7 @@ from jetlego.clustering.cluster import cluster
 from jetlego.data.jets import Jets
 from jetlego.data.table import read_table
 from jetlego.errors import JetlegoError, JetlegoWarning
+from jetlego.report.compare import write_comparison as write_comparison_page
 from jetlego.report.contents import ReportContents
 from jetlego.report.page import write_report
 from jetlego.training.load_config import to_yaml
@@ -22,16 +23,14 @@ _DRAWN_PER_CLASS = 1000
 
 
 def write_run_report(run: Run, path: Path | None = None) -> Path:
-    """Write ``report.html`` of a finished run, with its plots as files in ``plots/``; return the page's path."""
-    path = path or run.folder / "report.html"
-    write_report(run_contents(run), path)
-    return path
+    """Write the page of a finished run and return its path; by default ``report.html``, with ``plots/`` beside it."""
+    if path is None:
+        return write_report(run_contents(run), run.folder / "report.html", plots=run.folder / "plots")
+    return write_report(run_contents(run), path)
 
 
 def write_comparison(runs: Sequence[Run], path: Path) -> Path:
     """Write one page that sets several runs side by side; return its path."""
-    from jetlego.report.compare import write_comparison as write_comparison_page
-
     write_comparison_page([run_contents(run, draw=False) for run in runs], path)
     return path
 
