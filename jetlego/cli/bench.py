@@ -29,10 +29,10 @@ def bench(
     jets
         With --speed: at most this many jets.
     """
-    from rich.console import Console
 
     from jetlego.atomic import write_atomic
     from jetlego.cli.bench_table import accuracy_table, speed_table
+    from jetlego.cli.console import results_console
     from jetlego.errors import ConfigError
     from jetlego.training.environment import environment
 
@@ -45,7 +45,7 @@ def bench(
             "for example jetlego bench configs/bench/baseline.yaml",
         )
     rows = _measure(speed, list(paths), jets) if speed else _compare(Path(paths[0]))
-    Console(highlight=False).print(speed_table(rows) if speed else accuracy_table(rows))
+    results_console().print(speed_table(rows) if speed else accuracy_table(rows))
     if out is not None:
         write_atomic(out, json.dumps({"environment": environment(), "results": rows}, indent=1))
 

@@ -19,15 +19,15 @@ def bricks(name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Pa
     import_
         Python packages whose bricks join the vocabulary.
     """
-    from rich.console import Console
 
     from jetlego.bricks.registry import bricks as vocabulary
     from jetlego.bricks.registry import find_brick, import_bricks
     from jetlego.cli.brick_pages import inventory, one_brick
+    from jetlego.cli.console import results_console
 
     for package in import_:
         import_bricks(package)
-    console = Console(highlight=False)
+    console = results_console()
     if name is not None:
         console.print(one_brick(find_brick(name)))
         return

@@ -8,10 +8,10 @@ def schemas() -> None:
 
     Example: jetlego data schemas
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from jetlego.cli.console import results_console
     from jetlego.data.schemas.load import list_schemas
 
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -19,4 +19,4 @@ def schemas() -> None:
         table.add_column(head)
     for row in list_schemas():
         table.add_row(*(Text(word) for word in row))
-    Console(highlight=False).print(table)
+    results_console().print(table)

@@ -21,8 +21,8 @@ def show(*files: str, schema: str = "auto", picture: Path | None = None, entries
     entries
         Look at the first so many entries only.
     """
-    from rich.console import Console
 
+    from jetlego.cli.console import results_console
     from jetlego.cli.summary_tables import summary_tables
     from jetlego.data.read import read_jets
     from jetlego.data.summary import describe_files, summarize
@@ -31,7 +31,7 @@ def show(*files: str, schema: str = "auto", picture: Path | None = None, entries
     if not files:
         raise ConfigError("USAGE", "jetlego data show needs at least one file", "jetlego data show FILE...")
     jets = read_jets(list(files), schema=schema, entries=None if entries is None else (0, entries))
-    console = Console(highlight=False)
+    console = results_console()
     for table in summary_tables(describe_files(list(files), schema=schema), summarize(jets)):
         console.print(table)
         console.print()

@@ -17,13 +17,13 @@ def show(config: Path, /, *overrides: str) -> None:
     overrides
         Settings in the form dotted.key=value.
     """
-    from rich.console import Console
 
+    from jetlego.cli.console import results_console
     from jetlego.cli.model_tree import model_tree
     from jetlego.training.load_config import load_config
     from jetlego.training.recipe import build_meta
 
     settings = load_config(config, overrides)
     model = build_meta(settings)
-    console = Console(highlight=False)
+    console = results_console()
     console.print(model_tree(model, settings.model.get("brick", "model")))
