@@ -6,6 +6,7 @@ the item loss's shape or its leading part: a weight ``(B,)`` of jets reaches eve
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -114,9 +115,14 @@ def in_full_precision(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def wrapped(prediction: Any, target: Any, **options: Any) -> Tensor:
         prediction, target, options = widen(prediction), widen(target), widen(options)
         device = next((v.device.type for v in tree_leaves((prediction, target)) if isinstance(v, Tensor)), "cpu")
-        if not torch.is_autocast_enabled(device):
-            return function(prediction, target, **options)
-        with torch.autocast(device, enabled=False):
+        with autocast_off(device):
             return function(prediction, target, **options)
 
     return wrapped
+
+
+def autocast_off(device: str) -> contextlib.AbstractContextManager[Any]:
+    """Return a context without autocast on this type of device, also where there is none to switch off."""
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return contextlib.nullcontext()

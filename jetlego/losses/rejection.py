@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from jetlego.bricks.soft_order import Negative, masses, soft_quantile
 from jetlego.errors import ConfigError
 from jetlego.losses.cross_entropy import cross_entropy
-from jetlego.losses.reduce import REDUCTIONS, blank
+from jetlego.losses.reduce import REDUCTIONS, autocast_off, blank
 from jetlego.losses.registry import loss
 
 MIN_BACKGROUND = 20.0
@@ -184,7 +184,7 @@ class RejectionBank(nn.Module):
                 mask: Tensor | None = None, reduction: str = "weighted_mean") -> Tensor:  # fmt: skip
         """Return the mixture of losses for one batch; ``refused`` counts batches with too little background."""
         _check(self.signal_efficiency, reduction)
-        with torch.autocast(prediction.device.type, enabled=False):
+        with autocast_off(prediction.device.type):
             sample = _sample(prediction.float(), target, weight, mask, self.signal, self.negative)
             whole = Sample(*(torch.cat([s, m.to(s)]) for s, m in zip(sample, self.memory, strict=True)))
             done = (self.step / self.steps).clamp(max=1.0)
