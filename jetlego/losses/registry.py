@@ -8,12 +8,14 @@ scores) are modules in the registry; the rest are functions.
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from jetlego.errors import ConfigError, did_you_mean
+from jetlego.bricks.values import mismatch
+from jetlego.errors import ConfigError, did_you_mean, quoted
 from jetlego.losses.reduce import in_full_precision
 
 _COMMON = ("weight", "mask", "reduction")
@@ -111,16 +113,20 @@ def build_loss(spec: str | Mapping[str, Any], *, path: str = "loss") -> nn.Modul
         raise ConfigError("BAD-VALUE", f"{path}: a loss is a name or a mapping with the name under 'loss'")
     item = get(name)
     known = _options(item)
-    for key in options:
+    for key, value in options.items():
         if key not in known:
             raise ConfigError("UNKNOWN-KEY", f"{path}.{key}: {name} has no option '{key}'", did_you_mean(key, known))
+        if wanted := mismatch(value, known[key]):
+            raise ConfigError("BAD-VALUE", f"{path}.{key}: {name} wants {wanted}, not {quoted(value)}")
     if not inspect.isclass(item):
         return FunctionLoss(name, **options)
     built: Any = item(**options)
     return built
 
 
-def _options(item: Any) -> set[str]:
-    parameters = inspect.signature(item).parameters.values()
-    named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return named if inspect.isclass(item) else named - {"weight", "mask"}
+def _options(item: Any) -> dict[str, Any]:
+    """Return the options of a loss by name, with their annotations."""
+    made = item.__init__ if inspect.isclass(item) else item
+    hints = typing.get_type_hints(made)
+    named = [p.name for p in inspect.signature(item).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return {n: hints.get(n, Any) for n in named if inspect.isclass(item) or n not in ("weight", "mask")}

@@ -35,6 +35,20 @@ def test_nearest_name():
         losses.build_loss({"name": "focal"})
 
 
+@pytest.mark.parametrize(("spec", "message"), [
+    ({"loss": "focal", "gamma": "two"}, "loss.gamma: focal wants a finite number, not two"),
+    ({"loss": "focal", "alpha": [1.0, "a"]}, "loss.alpha: focal wants a list, each a finite number or null"),
+    ({"loss": "rejection_bank", "bank": 1.5}, "loss.bank: rejection_bank wants an integer, not 1.5"),
+    ({"loss": "spearman", "negative": "skip"}, "one of 'error', 'drop', 'abs'"),
+    ({"loss": "multi_task", "terms": {"a": {"loss": "huber", "delta": True}}}, "loss.terms.a.delta: huber wants"),
+])  # fmt: skip
+def test_values_are_checked(spec, message):
+    with pytest.raises(ConfigError) as caught:
+        losses.build_loss(spec)
+    assert caught.value.id == "BAD-VALUE"
+    assert message in str(caught.value)
+
+
 def test_a_name_is_given_once():
     with pytest.raises(ConfigError) as caught:
         losses.loss("bce")(losses.bce)
