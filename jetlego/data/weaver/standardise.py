@@ -57,9 +57,10 @@ def measure_parameters(
 
 
 def center_and_scale(values: np.ndarray) -> tuple[float, float]:
-    """Return median and inverse spread of finite values; a spread of 0 gives scale 1."""
-    low, center, high = np.percentile(values, _PERCENTILES)
-    spread = max(high - center, center - low)
+    """Return median and inverse spread; a spread of 0 gives scale 1, and infinities may make either not finite."""
+    with np.errstate(invalid="ignore"):
+        low, center, high = np.percentile(values, _PERCENTILES)
+        spread = max(high - center, center - low)
     return float(center), 1.0 if spread == 0 else float(1.0 / spread)
 
 
@@ -101,4 +102,8 @@ class _Sample:
             values = np.where(missing, values.dtype.type(0), values)
         if not len(values):
             raise DataError("NO-JETS", f"variable '{name}' has no values to measure its center and scale on")
-        return center_and_scale(values)
+        center, scale = center_and_scale(values)
+        if not (np.isfinite(center) and 0 < scale < np.inf):
+            what = f"variable '{name}': center {center} and scale {scale} follow from its infinite values"
+            raise DataError("NONFINITE", what, "clip it in new_variables, or give the numbers")
+        return center, scale

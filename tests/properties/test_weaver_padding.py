@@ -1,0 +1,44 @@
+"""Cut, wrap, fill, scale: our two kernels against the specification, one number at a time."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.weaver_oracle import slow_tensor
+
+from jetlego.data.weaver.inputs import Parameters
+from jetlego.data.weaver.padding import fill_rows, transform_into
+
+value = st.floats(width=32, allow_nan=True, allow_infinity=True)
+rows = st.lists(st.lists(value, max_size=12), min_size=1, max_size=6)
+small = st.floats(-8, 8, width=32)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=rows, length=st.integers(1, 9), wrap=st.booleans(), center=st.none() | small, scale=small,
+       bounds=st.tuples(small, small), pad=small)  # fmt: skip
+def test_equals_the_specification(rows, length, wrap, center, scale, bounds, pad):
+    low, high = sorted(bounds)
+    parameters = Parameters(length, wrap, center, scale, low, high, pad)
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    content = np.array([v for row in rows for v in row], np.float32)
+    moved = np.empty((1, len(content)), np.float32)
+    counts = transform_into(moved[0], content, parameters)
+    out = np.empty((len(rows), 1, length), np.float32)
+    fill_rows(out, moved, offsets, np.array([wrap]), np.array([pad], np.float32))
+    expected = slow_tensor(rows, length=length, wrap=wrap, center=center, scale=scale, low=low, high=high, pad_value=pad)
+    np.testing.assert_array_equal(out[:, 0], expected)
+    assert counts == (np.isnan(content).sum(), np.isinf(content).sum())
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.integers(0, 20), min_size=1, max_size=8), widths=st.integers(1, 5), length=st.integers(1, 16))
+def test_variables_of_a_group_do_not_mix(rows, widths, length):
+    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+    content = np.random.default_rng(0).normal(size=(widths, offsets[-1])).astype("f4")
+    wrap = np.arange(widths) % 2 == 0
+    together = np.empty((len(rows), widths, length), np.float32)
+    fill_rows(together, content, offsets, wrap, np.arange(widths, dtype="f4"))
+    for at in range(widths):
+        alone = np.empty((len(rows), 1, length), np.float32)
+        fill_rows(alone, content[at : at + 1], offsets, wrap[at : at + 1], np.array([at], "f4"))
+        np.testing.assert_array_equal(together[:, at], alone[:, 0])
