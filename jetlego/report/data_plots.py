@@ -104,7 +104,9 @@ def plot_jet_columns(jets: Jets) -> Figure:
 def jet_columns(jets: Jets) -> dict[str, FloatArray]:
     """Return (B,) columns worth drawing: those of the file, and what the constituents sum to where it has none."""
     total = jet_p4(jets.p4, jets.jet_ptr)
-    columns = {name: np.asarray(jets.jet[name], np.float64) for name in _WANTED if name in jets.jet}
+    columns: dict[str, FloatArray] = {}
+    for name in (name for name in _WANTED if name in jets.jet):
+        columns[name] = np.asarray(jets.jet[name], np.float64)
     columns.setdefault("jet_pt", pt(total))
     columns.setdefault("jet_mass", mass(total))
     columns["jet_nparticles"] = jets.num_constituents.astype(np.float64)

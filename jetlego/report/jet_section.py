@@ -87,6 +87,8 @@ def _trees(jets: Jets, contents: ReportContents | None) -> Card | str:
         history, made_by = cluster(chosen.p4, chosen.jet_ptr, algorithm="cambridge_aachen"), "Cambridge/Aachen"
     figure = plot_trees({name: samples.one_tree(history, i) for i, name in enumerate(examples)})
     caption = f"{made_by} tree of a jet with the median number of constituents; branches as thick as their momentum."
+    if len(examples) < len(jets.classes):
+        caption += f" The first {len(examples)} classes."
     return card("Clustering trees", figure, caption, wide=True)
 
 

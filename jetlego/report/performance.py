@@ -17,7 +17,7 @@ from jetlego.report.labels import axis_label
 from jetlego.report.plots.calibration import plot_calibration
 from jetlego.report.plots.confusion import plot_confusion
 from jetlego.report.plots.efficiency import plot_efficiency
-from jetlego.report.plots.histogram import round_edges
+from jetlego.report.plots.histogram import MOST_BANDS, round_edges
 from jetlego.report.plots.learning import has_column, plot_learning
 from jetlego.report.plots.rejection import plot_rejection
 from jetlego.report.plots.roc import plot_roc
@@ -42,11 +42,13 @@ def overview(contents: ReportContents) -> Section:
     scores = plot_scores(
         contents.label, discriminant_score(contents), classes=contents.classes, signal=signal, weight=contents.weight
     )
-    against = f"p({signal}) / (p({signal}) + p({background})). " if several else ""
+    caption = f"p({signal}) / (p({signal}) + p({background})). " if several else ""
+    caption += "Each class has area one"
+    caption += "; bands are statistical errors." if len(contents.classes) <= MOST_BANDS else "."
     return section(
         "overview", "Overview",
         card("ROC curve", rocs, "The dashed diagonal is a random choice."),
-        card("Score", scores, f"{against}Each class has area one; bands are statistical errors."),
+        card("Score", scores, caption),
     )  # fmt: skip
 
 

@@ -102,10 +102,10 @@ def styled() -> Iterator[None]:
         yield
         return
     token = _inside.set(True)
-    defaults = {key: value for key, value in rcParamsDefault.items() if key not in ("backend", "interactive")}
+    settings: dict[Any, Any] = {k: v for k, v in rcParamsDefault.items() if k not in ("backend", "interactive")}
     try:
         with rc_context():
-            matplotlib.rcParams.update({**defaults, **_fonts(), **_RC})
+            matplotlib.rcParams.update(settings | _fonts() | _RC)
             yield
     finally:
         _inside.reset(token)

@@ -10,7 +10,7 @@ from jetlego.report.compare import render_comparison, write_comparison
 from jetlego.report.contents import ReportContents
 
 
-def run(title, *, seed=1, num_jets=600, **changes):
+def run(title, *, seed=1, num_jets=200, **changes):
     jets = toy_jets(num_jets)
     rows = [{"epoch": e, "val_loss": seed / e, "val_auc": 1 - 0.5 / e} for e in (1, 2, 3)]
     values = {
@@ -38,8 +38,6 @@ def test_a_run_against_itself_differs_by_nothing():
 
 
 def test_runs_on_different_jets_have_no_paired_differences():
-    page = assert_self_contained(render_comparison([run("a"), run("b", num_jets=400)]))
-    assert "tested on different jets" in page.text
     moved = run("b")
     moved = replace(moved, jet={**moved.jet, "jet_pt": moved.jet["jet_pt"] + 1.0})
     assert "tested on different jets" in render_comparison([run("a"), moved])

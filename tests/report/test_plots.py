@@ -157,9 +157,12 @@ def test_users_settings_and_global_figures_are_left_alone(tagged):
         assert matplotlib.rcParams["svg.fonttype"] == "path"
 
 
-@pytest.mark.parametrize("name", [r"$\frac{1}{", "_hidden", "a\nb", "тор", "頂", "x" * 300, "", "<b>&", "100 %"])
-def test_any_class_name_can_be_drawn(tagged, name):
+def test_any_class_name_can_be_drawn(tagged):
     _, truth, score = tagged
-    figure = plot_roc({plain(name): roc(truth, score)}, background=name)
+    names = [r"$\frac{1}{", "_hidden", "a\nb", "тор", "頂", "x" * 300, "", "<b>&", "100 %", "$x", "x$y$z"]
+    curve = roc(truth[:40], score[:40])
+    figure = plot_roc(dict.fromkeys(names, curve), background=names[0])
     assert len(figure_bytes(figure)) > 1000
-    assert len(figure.axes[0].get_legend().get_texts()) == 1
+    shown = [text.get_text().split("   ")[0] for text in figure.axes[0].get_legend().get_texts()]
+    assert shown == [plain(name) for name in names]
+    assert plain("x" * 300) == "x" * 39 + "…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ def plot_confusion(matrix: npt.ArrayLike, *, classes: Sequence[str]) -> Figure:
             shown = f"{value:.1f}" + (" %" if len(names) <= 4 else "")
             color = "white" if value > 60 else "#1f2933"
             axes.text(column, row, shown, ha="center", va="center", color=color, fontsize=11 if len(names) <= 6 else 9)
-        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > 4 else {}
+        turned: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > 4 else {}
         axes.set_xticks(range(len(names)), names, **turned)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(which="both", length=0)

@@ -22,7 +22,7 @@ def plot_efficiency(bins: Mapping[str, tuple[int, BinnedEfficiency]], *, axis: s
     ``bins`` is {class name: (class number, its efficiencies)}; the number chooses the colour.
     """
     with styled():
-        figure, axes = new_figure()
+        figure, axes = new_figure(height=4.4)
         for name, (k, found) in bins.items():
             middle, half = 0.5 * (found.edges[1:] + found.edges[:-1]), 0.5 * np.diff(found.edges)
             shown = np.isfinite(found.efficiency) & (found.efficiency > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,8 @@ MOST_BANDS = 4
 
 _BINS = 40
 _MARGINS = Margins(top=0.15, across=0.52, below=0.62, bottom=0.55)
-_TALL = Margins(top=0.45, across=0.52, below=0.62, bottom=0.55)
+_ONE_LINE, _TWO_LINES = replace(_MARGINS, top=0.45), replace(_MARGINS, top=0.65)
+_ABREAST = 6
 
 
 def outline(
@@ -96,7 +98,9 @@ def plot_columns(
     """
     kinds = kinds_of(classes, label)
     across = grid_shape(len(columns), widest=4 if len(columns) == 4 else 3)[1]
-    margins = _TALL if len(columns) % across == 0 and len(kinds) > 1 else _MARGINS
+    margins = _MARGINS
+    if len(columns) % across == 0 and len(kinds) > 1:
+        margins = _ONE_LINE if len(kinds) <= _ABREAST else _TWO_LINES
     width = panel_width(across, margins, largest=3.4)
     with styled():
         figure, grid = inch_grid(len(columns), across, panel=(width, 2.0), margins=margins)
@@ -143,4 +147,4 @@ def _add_legend(figure: Figure, grid: list[Axes], across: int) -> None:
     if corner is not None:
         corner.legend(handles, names, loc="center", fontsize=11, ncols=1 if len(names) <= 6 else 2)
     elif len(names) > 1:
-        top_legend(figure, handles, names, columns=min(len(names), 6))
+        top_legend(figure, handles, names, columns=min(len(names), _ABREAST))

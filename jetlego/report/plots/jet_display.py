@@ -27,6 +27,7 @@ KINDS = {
 """JetClass's particle flags, with name, colour and marker."""
 
 _MARGINS = Margins(top=0.85, below=0.68)
+_ROOMY = 2.2
 _LARGEST = 1400.0
 
 
@@ -45,7 +46,9 @@ def plot_displays(jets: Mapping[str, tuple[FloatArray, Mapping[str, Any]]], *, r
             total = jet_p4(p4, np.array([0, len(p4)]))
             axes.set_title(plain(title), pad=18)
             facts = rf"$p_T$ = {pt(total)[0]:.0f} GeV, m = {mass(total)[0]:.0f} GeV, n = {len(p4)}"
-            axes.text(0.5, 1.02, facts, transform=axes.transAxes, ha="center", va="bottom", fontsize=9, color=FAINT)
+            points = 9 if size > _ROOMY else 7
+            place: dict[str, Any] = {"ha": "center", "va": "bottom", "transform": axes.transAxes}
+            axes.text(0.5, 1.02, facts, fontsize=points, color=FAINT, **place)
         axis_names(figure, r"$\Delta\eta$", r"$\Delta\phi$ [rad]", _MARGINS)
         _kind_legend(figure, [constituents for _, constituents in jets.values()])
     return figure
@@ -73,7 +76,7 @@ def _scatter(
     axes: Axes, x: FloatArray, y: FloatArray, size: FloatArray, members: np.ndarray, color: str, marker: str
 ) -> None:
     if members.any():
-        look = {"c": color, "marker": marker, "alpha": 0.72, "lw": 0.5, "ec": "white"}
+        look: dict[str, Any] = {"c": color, "marker": marker, "alpha": 0.72, "lw": 0.5, "ec": "white"}
         axes.scatter(x[members], y[members], s=size[members], **look)
 
 

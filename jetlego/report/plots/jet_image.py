@@ -78,10 +78,11 @@ def draw_images(grid: Sequence[Axes], images: Mapping[str, FloatArray], *, half_
     from matplotlib.colors import LogNorm
 
     top = max(float(image.max()) for image in images.values()) or 1.0
-    norm = LogNorm(top * 10**-_DECADES, top, clip=True)
+    lowest = top * 10**-_DECADES
+    norm = LogNorm(lowest, top, clip=True)
     edges = np.linspace(-half_width, half_width, len(next(iter(images.values()))) + 1)
     for axes, (name, image) in zip(grid, images.items(), strict=True):
-        seen = np.ma.masked_less(image.T, norm.vmin)
+        seen = np.ma.masked_less(image.T, lowest)
         mesh = axes.pcolormesh(edges, edges, seen, norm=norm, cmap="magma_r", rasterized=True)
         axes.set_title(plain(name))
     return mesh

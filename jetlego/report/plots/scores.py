@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def plot_scores(
         for k, name in enumerate(classes):
             members = label == k
             w = None if weight is None else weight[members]
-            style = {"color": class_color(k), "line": class_line(k), "band": len(classes) <= MOST_BANDS}
+            style: dict[str, Any] = {"color": class_color(k), "line": class_line(k), "band": len(classes) <= MOST_BANDS}
             outline(axes, score[members], edges, weight=w, name=plain(name), **style)
         axes.set(xlim=(0, 1), yscale="log", xlabel=f"score of {plain(signal)}", ylabel="fraction of jets / 0.025")
         top = axes.get_ylim()[1]

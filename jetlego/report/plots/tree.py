@@ -14,6 +14,7 @@ from jetlego.report.style import FAINT, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
 _MARGINS = Margins(right=1.1, bottom=0.35, across=0.75, below=0.72)
@@ -88,7 +89,7 @@ def _draw(axes: Axes, parents: IntArray, node_pt: FloatArray) -> None:
     x = place[made][:, None] + (place[branches] - place[made])[:, None] * _EASE
     y = depth[made][:, None] + (depth[branches] - depth[made])[:, None] * _STEPS
     lines = LineCollection(
-        np.stack([x, y], axis=-1), linewidths=0.7 + 6.0 * np.sqrt(share[branches]), capstyle="round",
+        list(np.stack([x, y], axis=-1)), linewidths=0.7 + 6.0 * np.sqrt(share[branches]), capstyle="round",
         cmap=_COLORS, norm=_norm(),
     )  # fmt: skip
     lines.set_array(share[branches])
@@ -114,7 +115,7 @@ def _whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _norm() -> object:
+def _norm() -> LogNorm:
     from matplotlib.colors import LogNorm
 
     return LogNorm(1e-3, 1.0, clip=True)
