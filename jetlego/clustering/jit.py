@@ -21,34 +21,33 @@ from numba.extending import intrinsic
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def _fingerprint() -> str:
-    """Return a hash of the files of this room that hold kernels."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(b"".join(text for text in sources if b"clustering.jit" in text)).hexdigest()
+def _fingerprint(folders: tuple[Path, ...]) -> str:
+    """Return a hash of the files that hold kernels."""
+    sources = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py"))]
+    return hashlib.sha256(b"".join(text for text in sources if b"jit" in text)).hexdigest()
 
 
-_SOURCES = _fingerprint()
-
-
-def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator like ``njit``, whose cache is void when any file of the room with kernels has changed.
+def compiler(*folders: Path, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator like ``njit``, whose cache is void when any file with kernels in these folders has changed.
 
     Numba itself looks at the file of the cached kernel only, not at those of the kernels that it has swallowed.
     """
+    sources = _fingerprint(folders)
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = njit(cache=True, **_OPTIONS, **options)(function)
         index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
         if not hasattr(index, "_source_stamp"):  # another numba: rather no cache than a stale one
             return njit(**_OPTIONS, **options)(function)
-        index._source_stamp = (index._source_stamp, _SOURCES)
+        index._source_stamp = (index._source_stamp, sources)
         return dispatcher
 
     return decorate
 
 
-kernel = _compiled()
-inner = _compiled(_nrt=False)
+HERE = Path(__file__).parent
+kernel = compiler(HERE)
+inner = compiler(HERE, _nrt=False)
 
 _pair = types.float64(types.float64, types.float64)
 

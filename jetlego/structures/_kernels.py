@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from jetlego.clustering.kernels import rapidity_phi
+from jetlego.clustering import jit
+from jetlego.clustering.kinematics import rapidity_phi
 
 Array = npt.NDArray[Any]
+
+kernel = jit.compiler(Path(__file__).parent, jit.HERE)
+"""How the loops of this room are compiled (jit): once, into a cache beside the source, free of the GIL."""
 
 FAULT_RANGE, FAULT_ONE_CHILD, FAULT_TWO_PARENTS, FAULT_ROOTS = 1, 2, 3, 4
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def children_of(
     parents: Array, pt2: Array, node_ptr: Array, jet_ptr: Array, merge_ptr: Array, harder_left: bool, children: Array
 ) -> None:
@@ -34,7 +38,7 @@ def children_of(
             children[base + count + step, 1] = right
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_root(children: Array, base: int, count: int, leaf: Array, has_parent: Array) -> tuple[int, int, int]:
     """Mark nodes that have a parent, number the leaves; return (fault, node, root)."""
     leaves = 0
@@ -60,7 +64,7 @@ def _find_root(children: Array, base: int, count: int, leaf: Array, has_parent: 
     return FAULT_ROOTS, 0, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def breadth_first(
     children: Array, node_ptr: Array, order: Array, leaf: Array, depth: Array, sizes: Array, levels: Array
 ) -> tuple[int, int, int]:
@@ -106,7 +110,7 @@ def breadth_first(
     return 0, 0, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_levels(index: Array, level_ptr: Array, level_size: Array, chunk: int, bounds: Array) -> None:
     """Write ``bounds`` (L, C + 1): the first row of chunk c in level d, and where the level ends."""
     num_levels, num_chunks = bounds.shape[0], bounds.shape[1] - 1
@@ -126,7 +130,7 @@ def count_levels(index: Array, level_ptr: Array, level_size: Array, chunk: int, 
         bounds[level, num_chunks] = row
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fill_plan(
     index: Array, node_ptr: Array, jet_ptr: Array, order: Array, leaf: Array, level_ptr: Array, level_size: Array,
     cursor: Array, inner_cursor: Array, node_of_row: Array, inner_row: Array, leaf_row: Array, root_row: Array,
@@ -164,7 +168,7 @@ def fill_plan(
         leaf_base += jet_ptr[jet + 1] - jet_ptr[jet]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sum_subtrees(
     children: Array, node_ptr: Array, jet_ptr: Array, order: Array, leaf: Array, column: Array, total: Array
 ) -> None:
@@ -179,7 +183,7 @@ def sum_subtrees(
                 total[node] = total[base + children[node, 0]] + total[base + children[node, 1]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def scaled_breadth_first(
     node_ptr: Array, order: Array, values: Array, center: Array, scale: Array, out: Array
 ) -> None:
@@ -192,7 +196,7 @@ def scaled_breadth_first(
                 out[place, column] = 0.0 if np.isnan(value) else value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def gather_levels(
     index: Array, node_ptr: Array, level_ptr: Array, level_size: Array, cursor: Array, values: Array, out: Array
 ) -> None:
@@ -211,7 +215,7 @@ def gather_levels(
             cursor[level] = row + size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def gather_blocks(index: Array, ptr: Array, values: Array, out: Array) -> None:
     """Copy the rows (P, F) of some jets, one jet after the other."""
     row = 0
@@ -222,14 +226,14 @@ def gather_blocks(index: Array, ptr: Array, values: Array, out: Array) -> None:
             row += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def angles_of(p4: Array, rapidity: Array, azimuth: Array) -> None:
     """Write rapidity and azimuth in [0, 2 pi) of (T, 4) momenta."""
     for node in range(len(p4)):
         rapidity[node], azimuth[node] = rapidity_phi(p4[node, 0], p4[node, 1], p4[node, 2], p4[node, 3])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def angles_between(rapidity: Array, azimuth: Array, node: Array, origin: Array, dy: Array, dphi: Array) -> None:
     """Write what separates ``node`` from ``origin``, the azimuth in [-pi, pi)."""
     for row in range(len(node)):
@@ -242,7 +246,7 @@ def angles_between(rapidity: Array, azimuth: Array, node: Array, origin: Array, 
         dphi[row] = turn
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def transpose(columns: Array, out: Array) -> None:
     """Write (F, T) columns to (T, F) rows."""
     for row in range(out.shape[0]):

@@ -7,10 +7,10 @@ significances (value over error; 0 without a track) and compressed as ln(1 + x),
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
+from jetlego.structures._kernels import kernel
 from jetlego.structures.node_features import NODE_FEATURE_SETS, node_feature
 from jetlego.structures.nodes import Nodes
 
@@ -23,7 +23,7 @@ _LARGEST = 100.0  # significances beyond are all "far away"
 _SURE_PT = 2.0  # GeV; slower tracks are displaced by scattering, not by decays
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _largest_below(children: IntArray, node_ptr: IntArray, order: IntArray, leaf: IntArray, jet_ptr: IntArray,
                    column: FloatArray, out: FloatArray) -> None:  # fmt: skip
     for jet in range(len(node_ptr) - 1):

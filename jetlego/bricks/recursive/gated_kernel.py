@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.bricks.recursive.exponential import exponential
-from jetlego.bricks.recursive.products import Array, at, compiled, times, transposed_times, widest
+from jetlego.bricks.recursive.products import Array, at, compiled, lean, times, transposed_times, widest
 from jetlego.bricks.recursive.simple_kernel import copy_rows, relu_rows, to_embedding
 
 
-@compiled
+@lean
 def _reset(gates: Array, count: int, bias: Array, state: Array, below: int, u: Array, inner: int, r: Array,
            kept: Array) -> None:  # fmt: skip
     """Write r = sigma(gate + bias) and ``kept`` = r * [left; right; u]."""
@@ -28,7 +28,7 @@ def _reset(gates: Array, count: int, bias: Array, state: Array, below: int, u: A
             kept[i, 2 * width + j] = r[inner + i, 2 * width + j] * u[inner + i, j]
 
 
-@compiled
+@lean
 def _choose(gates: Array, count: int, bias: Array, t: Array, state: Array, below: int, u: Array, inner: int,
             inner_row: Array, z: Array) -> None:  # fmt: skip
     """Write z, the softmax over the four gates of each hidden unit, and the states of the inner nodes."""
@@ -93,7 +93,7 @@ def gated_up(
         below, below_end = first, last
 
 
-@compiled
+@lean
 def _unchoose(d_state: Array, first: int, count: int, state: Array, below: int, u: Array, t: Array, z: Array,
               inner: int, inner_row: Array, fresh: bool, d_gates: Array, d_t: Array, d_pair: Array,
               d_u: Array) -> None:  # fmt: skip
@@ -119,7 +119,7 @@ def _unchoose(d_state: Array, first: int, count: int, state: Array, below: int, 
                 d_pair[2 * i + 1, j] += d_h * z_r
 
 
-@compiled
+@lean
 def _unreset(d_kept: Array, count: int, state: Array, below: int, u: Array, r: Array, inner: int, d_gates: Array,
              d_pair: Array, d_u: Array, kept: Array) -> None:  # fmt: skip
     """Write d/d pre-activation of r and ``kept``; add what passes through r * [left; right; u]."""
@@ -140,14 +140,14 @@ def _unreset(d_kept: Array, count: int, state: Array, below: int, u: Array, r: A
                     d_pair[2 * i + part, j] += arriving * open_
 
 
-@compiled
+@lean
 def _add_columns(rows: Array, count: int, total: Array) -> None:
     for i in range(count):
         for j in range(rows.shape[1]):
             total[j] += rows[i, j]
 
 
-@compiled
+@lean
 def _mask(d_t: Array, count: int, t: Array, inner: int) -> None:
     for i in range(count):
         for j in range(d_t.shape[1]):

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import numba
 import numpy.typing as npt
 
 from jetlego.bricks.recursive.blas import fortran_gemm
+from jetlego.clustering.jit import compiler
 
 Array = npt.NDArray[Any]
 
 _N, _T = ord("N"), ord("T")
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
-"""How every loop of this folder is compiled."""
+_HERE = Path(__file__).parent
+
+compiled = compiler(_HERE)
+"""How a walk of this folder is compiled (jit): once, into a cache beside the source, free of the GIL."""
+
+lean = compiler(_HERE, _nrt=False)
+"""How a loop that allocates nothing is compiled: without counting references to its arguments."""
 
 
-@compiled
+@lean
 def at(array: Array, row: int) -> int:
     """Return where a row of a C-contiguous array starts in memory."""
     return array.ctypes.data + row * array.strides[0]
 
 
-@compiled
+@lean
 def times(blas: int, rows: int, inner: int, columns: int, a: int, lda: int, b: int, ldb: int, c: int, ldc: int,
           keep: Any) -> None:  # fmt: skip
     """``c = a b + keep c``; a is (rows, inner), b (inner, columns), all by address, with the lengths of their rows."""
@@ -31,7 +37,7 @@ def times(blas: int, rows: int, inner: int, columns: int, a: int, lda: int, b: i
     fortran_gemm(blas, _N, _N, columns, rows, inner, one, b, ldb, a, lda, keep, c, ldc)
 
 
-@compiled
+@lean
 def transposed_times(blas: int, rows: int, inner: int, columns: int, a: int, lda: int, b: int, ldb: int, c: int,
                      ldc: int, keep: Any) -> None:  # fmt: skip
     """``c = a^T b + keep c``; a is (inner, rows), b (inner, columns)."""
@@ -39,7 +45,7 @@ def transposed_times(blas: int, rows: int, inner: int, columns: int, a: int, lda
     fortran_gemm(blas, _N, _T, columns, rows, inner, one, b, ldb, a, lda, keep, c, ldc)
 
 
-@compiled
+@lean
 def widest(bounds: Array, chunk: int) -> int:
     """Return the largest number of rows that a chunk has in one level."""
     most = 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from jetlego.bricks.recursive.products import Array, at, compiled, times, transposed_times, widest
+from jetlego.bricks.recursive.products import Array, at, compiled, lean, times, transposed_times, widest
 
 
-@compiled
+@lean
 def copy_rows(source: Array, first: int, last: int, target: Array) -> None:
     """Copy some rows of one array to the start of another."""
     for row in range(first, last):
@@ -15,7 +15,7 @@ def copy_rows(source: Array, first: int, last: int, target: Array) -> None:
             target[row - first, j] = source[row, j]
 
 
-@compiled
+@lean
 def relu_rows(state: Array, first: int, last: int, bias: Array) -> None:
     """Add a bias and cut at zero, in place; NaN passes."""
     for row in range(first, last):
@@ -111,7 +111,7 @@ def simple_down(
         here, there = there, here
 
 
-@compiled
+@lean
 def to_embedding(
     d_state: Array, first: int, last: int, count: int, inner: int, inner_row: Array, state: Array, u: Array,
     d_u: Array, d_b_u: Array,
