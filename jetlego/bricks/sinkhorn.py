@@ -66,6 +66,11 @@ def potentials(
     tuple of Tensor
         f (..., n) and g (..., m), fixed up to f + c, g - c.
     """
+    if cost.shape[-2] > cost.shape[-1]:  # the long side last: sums over a short last axis are ten times slower
+        g, f = potentials(
+            cost.mT.contiguous(), log_b, log_a, epsilon=epsilon, iterations=iterations, gradient=gradient
+        )
+        return f, g
     if gradient == "unrolled":
         return _relaxed(cost, log_a, log_b, epsilon, iterations)
     return _Implicit.apply(cost, log_a, log_b, epsilon, iterations)
@@ -90,12 +95,8 @@ def log_mass(mass: Tensor) -> Tensor:
 def _solve(
     cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon, iterations: int | None
 ) -> tuple[Tensor, Tensor]:
-    n, m = cost.shape[-2:]
-    if iterations is not None or min(n, m) > NEWTON_LIMIT:
+    if iterations is not None or cost.shape[-2] > NEWTON_LIMIT:
         return _relaxed(cost, log_a, log_b, epsilon, iterations)
-    if m > n:
-        g, f = _newton(cost.mT, log_b, log_a, epsilon)
-        return f, g
     return _newton(cost, log_a, log_b, epsilon)
 
 
@@ -108,42 +109,47 @@ def _halves(epsilon: Epsilon) -> list[Epsilon]:
 
 
 def _newton(cost: Tensor, log_a: Tensor, log_b: Tensor, epsilon: Epsilon) -> tuple[Tensor, Tensor]:
-    g = torch.zeros_like(log_b + cost[..., 0, :])
-    f = _row_update(cost, log_b, g, epsilon)
+    f, b = torch.zeros_like(log_a + cost[..., 0]), log_b.exp()
     for eps, steps in [*((eps, NEWTON) for eps in _halves(epsilon)), (epsilon, LAST)]:
         for _ in range(UPDATES):
-            f = _row_update(cost, log_b, g, eps)
-            g = _column_update(cost, log_a, f, eps)
+            f = _sinkhorn_step(log_a, _reached(cost, log_a, b, f, eps)[1], f, eps)
         for _ in range(steps):
-            g = _newton_step(cost, log_a.exp(), log_b, g, eps)
-            f = _row_update(cost, log_b, g, eps)
-            g = _column_update(cost, log_a, f, eps)
-    return f, g
+            f, reached = _newton_step(cost, log_a, b, f, eps)
+            f = _sinkhorn_step(log_a, reached, f, eps)
+    g = _column_update(cost, log_a, f, epsilon)
+    return _row_update(cost, log_b, g, epsilon), g
 
 
-def _newton_step(cost: Tensor, a: Tensor, log_b: Tensor, g: Tensor, eps: Epsilon) -> Tensor:
-    """Return g after the best fraction of a Newton step towards column masses b; f follows g exactly.
+def _sinkhorn_step(log_a: Tensor, reached: Tensor, f: Tensor, eps: Epsilon) -> Tensor:
+    """Return f after an update of g and of f: the rows' masses were ``reached`` with g following f exactly."""
+    change = log_a - reached.clamp(min=torch.finfo(reached.dtype).tiny).log()
+    return f + torch.where(log_a > -torch.inf, change, torch.zeros_like(change)) * _flat(eps)
 
-    The masses reached are c(g) with eps dc/dg = diag(c) - W^T a W, singular along constants. b b^T fixes these, and
-    ones on the diagonal the targets that are not there.
+
+def _newton_step(cost: Tensor, log_a: Tensor, b: Tensor, f: Tensor, eps: Epsilon) -> tuple[Tensor, Tensor]:
+    """Return f after the best fraction of a Newton step towards row masses a, and the masses it reaches.
+
+    The masses reached are r(f) with eps dr/df = diag(r) - V b V^T, singular along constants. a a^T fixes these, and
+    ones on the diagonal the rows that are not there.
     """
-    b, (rows, reached) = log_b.exp(), _reached(cost, a, log_b, g, eps)
-    gap = reached - b
-    slope = torch.diag_embed(reached + (b == 0)) - rows.mT @ (a.unsqueeze(-1) * rows)
-    slope = slope + b.unsqueeze(-1) * b.unsqueeze(-2)
+    a, (columns, reached) = log_a.exp(), _reached(cost, log_a, b, f, eps)
+    gap = reached - a
+    slope = torch.diag_embed(reached + (a == 0)) - (columns * b.unsqueeze(-2)) @ columns.mT
+    slope = slope + a.unsqueeze(-1) * a.unsqueeze(-2)
     step = -torch.linalg.solve_ex(slope, gap.unsqueeze(-1)).result.squeeze(-1) * _flat(eps)
     step = torch.where(torch.isfinite(step), step, torch.zeros_like(step))
-    best, least = g, gap.abs().sum(-1, keepdim=True)
-    for fraction in SHORTER:
-        tried = g + fraction * step
-        miss = (_reached(cost, a, log_b, tried, eps)[1] - b).abs().sum(-1, keepdim=True)
-        best, least = torch.where(miss < least, tried, best), torch.minimum(miss, least)
-    return best
+    least = gap.abs().sum(-1, keepdim=True)
+    for tried in [f + fraction * step for fraction in SHORTER]:
+        masses = _reached(cost, log_a, b, tried, eps)[1]
+        miss = (masses - a).abs().sum(-1, keepdim=True)
+        f, reached = (torch.where(miss < least, new, old) for new, old in ((tried, f), (masses, reached)))
+        least = torch.minimum(miss, least)
+    return f, reached
 
 
-def _reached(cost: Tensor, a: Tensor, log_b: Tensor, g: Tensor, eps: Epsilon) -> tuple[Tensor, Tensor]:
-    rows = row_plan(cost, log_b, g, eps)
-    return rows, (a.unsqueeze(-1) * rows).sum(-2)
+def _reached(cost: Tensor, log_a: Tensor, b: Tensor, f: Tensor, eps: Epsilon) -> tuple[Tensor, Tensor]:
+    columns = column_plan(cost, log_a, f, eps)
+    return columns, (columns @ b.unsqueeze(-1)).squeeze(-1)
 
 
 def _relaxed(
@@ -190,8 +196,8 @@ class _Implicit(torch.autograd.Function):
         df_i = sum_j W_ij (dC_ij - dg_j - eps dlog b_j),   dg_j = sum_i V_ij (dC_ij - df_i - eps dlog a_i),
 
     so a gradient (u, v) of (f, g) gives l = u - V k, k = v - W^T l, and from these dC = W l + V k,
-    dlog a = -eps V k, dlog b = -eps W^T l. Eliminating l leaves (1 - W^T V) k = v - W^T u, singular along the free
-    constant (W^T V b = b); adding b 1^T picks the solution with sum k = 0.
+    dlog a = -eps V k, dlog b = -eps W^T l. Eliminating k leaves (1 - V W^T) l = u - V v, singular along the free
+    constant (V W^T a = a); adding a 1^T picks the solution with sum l = 0.
     """
 
     @staticmethod
@@ -209,10 +215,7 @@ class _Implicit(torch.autograd.Function):
         cost, log_a, log_b, f, g = ctx.saved_tensors
         eps = ctx.epsilon
         rows, columns = row_plan(cost, log_b, g, eps), column_plan(cost, log_a, f, eps)
-        if cost.shape[-1] <= cost.shape[-2]:
-            left, right = _adjoint(rows, columns, log_b.exp(), u, v)
-        else:
-            right, left = _adjoint(columns.mT, rows.mT, log_a.exp(), v, u)
+        left, right = _adjoint(rows, columns, log_a.exp(), u, v)
         by_row, by_column = rows * left.unsqueeze(-1), columns * right.unsqueeze(-2)
         grad_a, grad_b = -(eps * by_column).sum(-1), -(eps * by_row).sum(-2)
         return (
@@ -221,15 +224,15 @@ class _Implicit(torch.autograd.Function):
         )  # fmt: skip
 
 
-def _adjoint(rows: Tensor, columns: Tensor, b: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (l, k) of :class:`_Implicit` by a solve as large as the number of columns.
+def _adjoint(rows: Tensor, columns: Tensor, a: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (l, k) of :class:`_Implicit` by a solve as large as the number of rows.
 
     A plan that is hard falls into blocks, each with a free constant that the result does not depend on; the ridge of
     a few rounding errors keeps the solve from dividing by zero there.
     """
     ridge = 1.0 + 64.0 * torch.finfo(rows.dtype).eps
-    system = ridge * torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device) - rows.mT @ columns
-    side = v - (rows * u.unsqueeze(-1)).sum(-2)
-    system, side = system + b.unsqueeze(-1), (side - b * side.sum(-1, keepdim=True)).unsqueeze(-1)
-    k = torch.linalg.solve_ex(system, side).result.squeeze(-1)
-    return u - (columns * k.unsqueeze(-2)).sum(-1), k
+    system = ridge * torch.eye(rows.shape[-2], dtype=rows.dtype, device=rows.device) - columns @ rows.mT
+    side = u - (columns @ v.unsqueeze(-1)).squeeze(-1)
+    system, side = system + a.unsqueeze(-1), (side - a * side.sum(-1, keepdim=True)).unsqueeze(-1)
+    left = torch.linalg.solve_ex(system, side).result
+    return left.squeeze(-1), v - (rows.mT @ left).squeeze(-1)

@@ -75,8 +75,8 @@ def soft_rank(
     """
     source = sources(x, weight, mask, negative)
     y, log_b = _grid(source, targets)
-    plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=True)
-    ranks = source.size.unsqueeze(-1) * (plan * log_b.exp().cumsum(-1).unsqueeze(-2)).sum(-1)
+    plan = _plan(source, y, log_b, epsilon, iterations, gradient, of_sources=True)
+    ranks = source.size.unsqueeze(-1) * (plan * log_b.exp().cumsum(-1).unsqueeze(-1)).sum(-2)
     return ranks.masked_fill(~source.real, 0).to(x.dtype)
 
 
@@ -110,12 +110,12 @@ def soft_sort(
     """
     source = sources(x, weight, mask, negative)
     y, log_b = _grid(source, targets)
-    plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=False)
+    plan = _plan(source, y, log_b, epsilon, iterations, gradient, of_sources=False)
     filled = (log_b > -torch.inf) & (source.size > 0).unsqueeze(-1)
     if values is None:
-        return (plan * source.value.unsqueeze(-1)).sum(-2).masked_fill(~filled, 0).to(x.dtype)
+        return (plan * source.value.unsqueeze(-2)).sum(-1).masked_fill(~filled, 0).to(x.dtype)
     carried = at_least_float32(values).masked_fill(~source.real.unsqueeze(-1), 0)
-    return (plan.mT @ carried).masked_fill(~filled.unsqueeze(-1), 0).to(values.dtype)
+    return (plan @ carried).masked_fill(~filled.unsqueeze(-1), 0).to(values.dtype)
 
 
 def soft_topk(
@@ -138,8 +138,8 @@ def soft_topk(
     share = (k / source.size.clamp(min=1)).clamp(max=1)
     log_b = log_mass(torch.stack([1 - share, share], dim=-1))
     y = constants([0.0, 1.0], source.value)
-    plan = _plan(source, y, log_b, epsilon, iterations, gradient, rows=True)
-    return plan[..., 1].masked_fill(~source.real, 0).to(x.dtype)
+    plan = _plan(source, y, log_b, epsilon, iterations, gradient, of_sources=True)
+    return plan[..., 1, :].masked_fill(~source.real, 0).to(x.dtype)
 
 
 def soft_quantile(
@@ -173,8 +173,8 @@ def soft_quantile(
     shares = torch.stack([low, torch.full_like(low, width), (1.0 - width - low).clamp(min=0)], dim=-1)
     log_b = log_mass(shares).expand(*source.value.shape[:-1], len(levels), 3)
     y = constants([0.0, 0.5, 1.0], source.value)
-    plan = _plan(wide, y, log_b, epsilon, iterations, gradient, rows=False)
-    found = (plan[..., 1] * wide.value).sum(-1).masked_fill((source.size == 0).unsqueeze(-1), 0).to(x.dtype)
+    plan = _plan(wide, y, log_b, epsilon, iterations, gradient, of_sources=False)
+    found = (plan[..., 1, :] * wide.value).sum(-1).masked_fill((source.size == 0).unsqueeze(-1), 0).to(x.dtype)
     return found.squeeze(-1) if isinstance(level, int | float) else found
 
 
@@ -219,11 +219,11 @@ def _grid(source: Sources, targets: int | None) -> tuple[Tensor, Tensor]:
 
 
 def _plan(source: Sources, y: Tensor, log_b: Tensor, epsilon: float, iterations: int | None, gradient: Any,
-          *, rows: bool) -> Tensor:  # fmt: skip
-    """Return the plan (..., n, m), divided by the mass reached in each row or each column."""
+          *, of_sources: bool) -> Tensor:  # fmt: skip
+    """Return (..., m, n): where each source goes (columns sum to 1), or what each target is made of (rows do)."""
     with torch.autocast(source.value.device.type, enabled=False):
-        cost = (y.unsqueeze(-2) - source.squashed.unsqueeze(-1)) ** 2
+        cost = (y.unsqueeze(-1) - source.squashed.unsqueeze(-2)) ** 2
         if 0 in cost.shape[-2:]:
             return cost
-        f, g = potentials(cost, source.log_a, log_b, epsilon=epsilon, iterations=iterations, gradient=gradient)
-        return row_plan(cost, log_b, g, epsilon) if rows else column_plan(cost, source.log_a, f, epsilon)
+        f, g = potentials(cost, log_b, source.log_a, epsilon=epsilon, iterations=iterations, gradient=gradient)
+        return column_plan(cost, log_b, f, epsilon) if of_sources else row_plan(cost, source.log_a, g, epsilon)
