@@ -9,7 +9,8 @@ ALGORITHMS = ["kt", "cambridge_aachen", "anti_kt"]
 
 
 def assert_equal_to_fastjet(jets, algorithm):
-    ours, theirs = (cluster(jets.p4, jets.jet_ptr, algorithm=algorithm, radius=0.8, engine=e) for e in ("numba", "fastjet"))
+    engines = ("numba", "fastjet")
+    ours, theirs = (cluster(jets.p4, jets.jet_ptr, algorithm=algorithm, radius=0.8, engine=e) for e in engines)
     np.testing.assert_array_equal(ours.parents, theirs.parents)
     np.testing.assert_allclose(ours.dij, theirs.dij, rtol=1e-12)
     np.testing.assert_allclose(ours.node_p4, theirs.node_p4, rtol=1e-9, atol=1e-9)

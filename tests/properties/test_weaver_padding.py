@@ -25,7 +25,8 @@ def test_equals_the_specification(rows, length, wrap, center, scale, bounds, pad
     counts = transform_into(moved[0], content, parameters)
     out = np.empty((len(rows), 1, length), np.float32)
     fill_rows(out, moved, offsets, np.array([wrap]), np.array([pad], np.float32))
-    expected = slow_tensor(rows, length=length, wrap=wrap, center=center, scale=scale, low=low, high=high, pad_value=pad)
+    limits = {"center": center, "scale": scale, "low": low, "high": high}
+    expected = slow_tensor(rows, length=length, wrap=wrap, pad_value=pad, **limits)
     np.testing.assert_array_equal(out[:, 0], expected)
     assert counts == (np.isnan(content).sum(), np.isinf(content).sum())
 
