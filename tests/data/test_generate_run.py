@@ -146,7 +146,10 @@ def test_events_give_at_most_two_jets_and_positive_weights(jets):
     assert ak.all(arrays.aux_weight > 0)
 
 
-@pytest.mark.parametrize("jets", ["top"], indirect=True)  # one process is enough: starting workers takes seconds
+one_process = pytest.mark.parametrize("jets", ["top"], indirect=True)  # every start of Pythia takes a second
+
+
+@one_process
 def test_two_workers_and_a_longer_run_give_the_same_jets(jets, folder):
     name, alone = jets
     together = read(generate(name, num_jets=30, out=folder / "together.root", workers=2, **SMALL))
@@ -154,6 +157,7 @@ def test_two_workers_and_a_longer_run_give_the_same_jets(jets, folder):
     assert not same(together[:15], together[15:])
 
 
+@one_process
 def test_an_interrupted_run_goes_on_from_its_whole_chunks(jets, folder):
     name, expected = jets
     out = folder / f"interrupted_{name}.root"
@@ -197,6 +201,7 @@ def test_a_killed_worker_is_told_and_finished_chunks_are_kept(folder):
     assert same(read(out), read(generate("qcd", num_jets=60, out=folder / "whole.root", workers=1, **SMALL)))
 
 
+@one_process
 def test_another_seed_gives_other_jets(jets, folder):
     name, expected = jets
     other = read(generate(name, num_jets=3, out=folder / f"other_{name}.root", workers=1, chunk_size=3, seed=8))
