@@ -25,7 +25,7 @@ from jetlego.data.momenta import oddities
 from jetlego.data.read import SchemaLike
 from jetlego.data.screen import UNIT_RANGE, with_sums
 from jetlego.data.tally import Tally
-from jetlego.errors import JetlegoError
+from jetlego.errors import JetlegoError, quoted
 
 PROCESSES = {
     "ZJetsToNuNu": "QCD", "HToBB": "Hbb", "HToCC": "Hcc", "HToGG": "Hgg", "HToWW4Q": "H4q", "HToWW2Q1L": "Hqql",
@@ -174,9 +174,10 @@ def _check_pages(result: FileCheck, reader: Reader) -> None:
     table = reader.table if isinstance(reader, NtupleReader) else None
     if isinstance(table, RootTable):
         if table.lacks_checksums:
-            result.notes.append(f"{result.path}: its pages carry no checksums; a flipped bit would go unnoticed")
+            what = "its pages carry no checksums; a flipped bit would go unnoticed"
+            result.notes.append(f"{quoted(result.path)}: {what}")
         pages = table.damaged_pages()
-        result.faults += [f"BAD-FILE: {result.path}: the checksum of {page} does not fit" for page in pages]
+        result.faults += [f"BAD-FILE: {quoted(result.path)}: the checksum of {page} does not fit" for page in pages]
 
 
 def _check_closure(result: FileCheck, reader: Reader) -> None:
@@ -214,13 +215,13 @@ def _label_counts(jets: Jets) -> Counter[str]:
 def _check_labels(result: FileCheck, labels: Counter[str]) -> None:
     for what in ("none", "several"):
         if labels[what]:
-            result.faults.append(f"LABELS: {result.path}: {labels[what]} jets belong to {what} of the classes")
+            result.faults.append(f"LABELS: {quoted(result.path)}: {labels[what]} jets belong to {what} of the classes")
     process = result.path.name.partition("_")[0]
     expected = PROCESSES.get(process) if result.schema == "jetclass" else None
     others = [name for name in labels if name not in (expected, "unlabelled", "none", "several")]
     if expected is not None and others:
         what = f"the name says {process}, that is {expected}, but jets are {', '.join(others)}"
-        result.notes.append(f"{result.path}: {what}")
+        result.notes.append(f"{quoted(result.path)}: {what}")
 
 
 def _check_units(result: FileCheck, pt: list[np.ndarray]) -> None:
@@ -228,7 +229,8 @@ def _check_units(result: FileCheck, pt: list[np.ndarray]) -> None:
     low, high = UNIT_RANGE
     median = float(np.median(values)) if len(values) else low
     if not low <= median <= high:
-        result.notes.append(f"{result.path}: median jet pT is {median:.3g} GeV; does the schema key momentum_unit fit?")
+        what = f"median jet pT is {median:.3g} GeV; does the schema key momentum_unit fit?"
+        result.notes.append(f"{quoted(result.path)}: {what}")
 
 
 def _check_weights(result: FileCheck, weights: list[np.ndarray], report: CheckReport) -> None:
@@ -238,6 +240,6 @@ def _check_weights(result: FileCheck, weights: list[np.ndarray], report: CheckRe
     report.num_negative_weights += int((values < 0).sum())
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        result.faults.append(f"WEIGHTS: {result.path}: {bad} weights are NaN or infinite")
+        result.faults.append(f"WEIGHTS: {quoted(result.path)}: {bad} weights are NaN or infinite")
     elif values.sum() == 0:
-        result.faults.append(f"WEIGHTS: {result.path}: the weights add up to 0")
+        result.faults.append(f"WEIGHTS: {quoted(result.path)}: the weights add up to 0")

@@ -109,5 +109,5 @@ def check_labels(jets: Jets, path: Path) -> None:
         return
     none, several = (int((jets.label == code).sum()) for code in (NO_CLASS, SEVERAL_CLASSES))
     if none or several:
-        what = f"{path}: of {jets.num_jets} jets {none} belong to none of the classes and {several} to several"
+        what = f"{quoted(path)}: of {jets.num_jets} jets {none} belong to none of the classes and {several} to several"
         raise DataError("LABELS", f"{what} ({quoted(', '.join(jets.classes))})", "name all classes, or select by where")

@@ -18,6 +18,7 @@ from jetlego.data.schemas.load import load_schema
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.screen import check_units, screen
 from jetlego.data.selection import Where, parsed, selected
+from jetlego.data.uniform import Uniform
 from jetlego.errors import DataError
 
 SchemaLike = str | Path | dict[str, Any] | Schema
@@ -106,11 +107,12 @@ def iterate_jets(
         columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite,
         cut_columns=parsed(where).names if isinstance(where, str) else (),
     )  # fmt: skip
-    tally, window = request.tally, _Window(*(entries or (0, None)))
+    tally, window, uniform = request.tally, _Window(*(entries or (0, None))), Uniform()
     for index, path in enumerate(files):
         try:
             for jets in _file_chunks(path, index, layout, request, window, step, where):
-                tally.kept += jets.num_jets
+                uniform.check(jets, path, tally)
+                tally.count_kept(jets.weight, jets.num_jets)
                 yield jets
         except DataError as error:
             if on_bad_file != "skip" or not _unreadable(error):
@@ -121,6 +123,8 @@ def iterate_jets(
     tally.warn()
     if not tally.kept:
         raise DataError("NO-JETS", f"{_named(files)} gave {tally.jets} jets, and none is left after selection")
+    if tally.weight_sum == 0:
+        raise DataError("WEIGHTS", f"the weights of {tally.kept} jets of {_named(files)} add up to 0")
 
 
 def _unreadable(error: DataError) -> bool:

@@ -14,7 +14,7 @@ from jetlego.data.jets import Jets
 from jetlego.data.momenta import oddities
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.tally import Tally
-from jetlego.errors import JetlegoWarning, NonFiniteError, quoted
+from jetlego.errors import DataError, JetlegoWarning, NonFiniteError, quoted
 from jetlego.physics import kinematics
 
 UNIT_RANGE = (0.5, 1e4)
@@ -30,7 +30,8 @@ def screen(jets: Jets, path: Path, schema: Schema, request: Request) -> Jets:
     for what, odd in oddities(jets.p4).items():
         tally.add("KINEMATICS", f"{{n}} constituents ({{share}} of all) have {what}", odd.sum())
     _tell_columns(jets, tally)
-    return with_sums(jets)
+    _check_weights(jets, path, tally)
+    return _wrapped(with_sums(jets), tally)
 
 
 def _finite(jets: Jets, path: Path, schema: Schema, request: Request) -> Jets:
@@ -55,7 +56,7 @@ def _nonfinite_error(jets: Jets, bad: BoolArray, path: Path, schema: Schema) -> 
     jet = int(np.searchsorted(jets.jet_ptr, row, side="right")) - 1
     component = int(np.flatnonzero(~np.isfinite(jets.p4[row]))[0])
     event, place = (int(jets.jet[name][jet]) for name in ("event_index", "jet_index"))
-    what = (f"{path}: {_branch(schema, component)} of constituent {row - jets.jet_ptr[jet]} of entry {event}, "
+    what = (f"{quoted(path)}: {_branch(schema, component)} of constituent {row - jets.jet_ptr[jet]} of entry {event}, "
             f"jet {place}, is {jets.p4[row, component]}; {bad.sum()} constituents of the chunk not finite")  # fmt: skip
     return NonFiniteError(what)
 
@@ -69,6 +70,26 @@ def _branch(schema: Schema, component: int) -> str:
         column = particles.quantities[names[component]]
         return "'" + quoted(column.column or column.expr) + "'"
     return "momentum from " + ", ".join(f"'{quoted(particles.quantities[key].column)}'" for key in particles.form)
+
+
+def _check_weights(jets: Jets, path: Path, tally: Tally) -> None:
+    if jets.weight is None:
+        return
+    bad = int((~np.isfinite(jets.weight)).sum())
+    if bad:
+        raise DataError("WEIGHTS", f"{quoted(path)}: {bad} of {jets.num_jets} jet weights are NaN or infinite")
+    tally.add("WEIGHTS", "{n} jets have negative weights", (jets.weight < 0).sum())
+
+
+def _wrapped(jets: Jets, tally: Tally) -> Jets:
+    """Return jets with azimuths in [-pi, pi], as some files count them from 0 to 2 pi."""
+    phi = jets.jet["jet_phi"]
+    outside = np.abs(phi) > np.float32(np.pi)
+    if not outside.any():
+        return jets
+    tally.add("KINEMATICS", "{n} jets have phi outside [-pi, pi]; wrapped", outside.sum())
+    wrapped = np.where(outside, kinematics.delta_phi(phi, np.float32(0)), phi)
+    return replace(jets, jet={**jets.jet, "jet_phi": wrapped.astype(np.float32)})
 
 
 def _tell_columns(jets: Jets, tally: Tally) -> None:
@@ -100,5 +121,5 @@ def check_units(jets: Jets, path: Path) -> None:
     median = float(np.median(jets.jet["jet_pt"]))
     low, high = UNIT_RANGE
     if median > high or median < low:
-        what = f"{path}: median jet pT is {median:.3g} GeV; does the schema key momentum_unit fit?"
+        what = f"{quoted(path)}: median jet pT is {median:.3g} GeV; does the schema key momentum_unit fit?"
         warnings.warn(JetlegoWarning("UNITS", what), stacklevel=3)

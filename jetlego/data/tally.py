@@ -6,6 +6,9 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from jetlego.conventions import FloatArray
 from jetlego.errors import JetlegoWarning
 
 
@@ -17,8 +20,8 @@ class Tally:
     ----------
     jets, constituents
         Read so far, before any selection.
-    kept
-        Jets left after selection.
+    kept, weight_sum
+        Jets left after selection; their weights, None if there are none.
     found
         {(warning ID, text): number of cases}.
     bad_files
@@ -27,9 +30,16 @@ class Tally:
 
     jets: int = 0
     kept: int = 0
+    weight_sum: float | None = None
     constituents: int = 0
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_files: list[str] = field(default_factory=list)
+
+    def count_kept(self, weight: FloatArray | None, number: int) -> None:
+        """Count jets left after selection, and their weights if they have any."""
+        self.kept += number
+        if weight is not None:
+            self.weight_sum = (self.weight_sum or 0.0) + float(weight.sum(dtype=np.float64))
 
     def add(self, id: str, text: str, number: int) -> None:
         """Count ``number`` cases of one warning; ``{n}`` and ``{share}`` in the text are filled in at the end."""
@@ -40,7 +50,8 @@ class Tally:
         """Give one warning for each kind of case that occurred."""
         for (id, text), number in self.found.items():
             share = f"{number / max(self.constituents, 1):.2g}"
-            warnings.warn(JetlegoWarning(id, text.format(n=number, share=share)), stacklevel=3)
+            what = text.replace("{n}", str(number)).replace("{share}", share)  # not format: file names may hold braces
+            warnings.warn(JetlegoWarning(id, what), stacklevel=3)
         if self.bad_files:
             what = f"{len(self.bad_files)} bad files were skipped: {', '.join(self.bad_files[:5])}"
             warnings.warn(JetlegoWarning("BAD-FILE", what), stacklevel=3)

@@ -10,8 +10,10 @@ from oracles.shared_folder import shared
 from jetlego.data.containers.root import open_trees
 from jetlego.data.formats.delphes import DelphesReader, choose_collection
 from jetlego.data.formats.layouts import Place
+from jetlego.data.formats.ntuple import NtupleReader
 from jetlego.data.formats.reader import Request
 from jetlego.data.formats.references import OBJECT_NUMBER, references
+from jetlego.data.jets import Jets
 from jetlego.data.read import read_jets
 from jetlego.data.schemas.load import load_schema
 from jetlego.data.tally import Tally
@@ -60,15 +62,26 @@ def test_few_dangling_references_are_told_and_many_refused() -> None:
         resolve([[[1, 2, 997, 998, 999]]], ids)
 
 
-def test_sample_file_sums_to_its_jets() -> None:
-    path = shared("data/formats/events_delphes_higgs2p_example.root")
-    table = next(t for t in open_trees(path) if t.title == "Delphes")
+@pytest.fixture(scope="module")
+def table():
+    """Open the sample once: uproot takes a second to."""
+    trees = open_trees(shared("data/formats/events_delphes_higgs2p_example.root"))
+    yield next(t for t in trees if t.title == "Delphes")
+    for tree in trees:
+        tree.close()
+
+
+def whole(reader) -> Jets:
+    (jets,) = reader.chunks(0, None, None)
+    return jets
+
+
+def test_sample_file_sums_to_its_jets(table) -> None:
     for name, count, pt, largest, constituents in (
         ("JetPUPPIAK8", 21, 36674.967194, 2407.176, 606), ("JetPUPPIAK15", 26, 37830.3425, None, None),
         ("GenJetAK8", 21, 42057.793, None, None),
     ):  # fmt: skip
-        reader = DelphesReader(path, load_schema(f"delphes:{name}"), Request(), table=table)
-        (jets,) = reader.chunks(0, None, None)
+        jets = whole(DelphesReader(table.path, load_schema(f"delphes:{name}"), Request(), table=table))
         assert jets.num_jets == count
         assert jets.jet["jet_pt"].astype(np.float64).sum() == pytest.approx(pt, rel=1e-6)
         summed = kinematics.pt(kinematics.jet_p4(jets.p4, jets.jet_ptr))
@@ -83,7 +96,6 @@ def test_sample_file_sums_to_its_jets() -> None:
         choose_collection(table, None)
     with pytest.raises(DataError, match=r"no jet collection 'FatJet'.*JetPUPPIAK8"):
         choose_collection(table, "FatJet")
-    table.close()
 
 
 def test_reading_by_name_tells_of_candidates_without_momentum() -> None:
@@ -93,15 +105,14 @@ def test_reading_by_name_tells_of_candidates_without_momentum() -> None:
     assert jets.num_jets == 21
 
 
-def test_members_of_stored_objects() -> None:
-    path = shared("data/formats/events_delphes_higgs2p_example.root")
+def test_members_of_stored_objects(table) -> None:
     groomed = {f"groomed_{a}": {"column": "JetPUPPIAK8.SoftDroppedJet", "members": ["fP", f"f{a}"]} for a in "XY"}
-    schema = {"tree": "Delphes", "jets": {"pt": "JetPUPPIAK8.PT", "columns": groomed}}
-    jets = read_jets(path, schema=schema)
+    schema = load_schema({"tree": "Delphes", "jets": {"pt": "JetPUPPIAK8.PT", "columns": groomed}})
+    jets = whole(NtupleReader(table.path, schema, Request(), table=table))
     ratio = np.hypot(jets.jet["groomed_X"], jets.jet["groomed_Y"]) / jets.jet["jet_pt"]
     assert 0.9 < np.median(ratio) < 1.001
     slow = {"column": "JetPUPPIAK8.Constituents", "members": ["fSize"]}
-    schema = {"tree": "Delphes", "jets": {"pt": "JetPUPPIAK8.PT", "columns": {"number": slow}}}
+    schema = load_schema({"tree": "Delphes", "jets": {"pt": "JetPUPPIAK8.PT", "columns": {"number": slow}}})
     with pytest.warns(JetlegoWarning, match="unsplit object"):
-        jets = read_jets(path, schema=schema)
+        jets = whole(NtupleReader(table.path, schema, Request(), table=table))
     assert jets.jet["number"].sum() == 606

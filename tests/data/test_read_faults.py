@@ -129,10 +129,15 @@ def test_types_widen_between_files_and_columns_must_agree(tmp_path) -> None:
     a, b = jetclass_arrays(COUNTS), jetclass_arrays(COUNTS, seed=1)
     a["aux"], b["aux"] = np.arange(6, dtype=np.int32), np.arange(6, dtype=np.int64)
     files = [write_tree(tmp_path / "a.root", a), write_tree(tmp_path / "b.root", b)]
-    assert read_jets(files, columns=["aux"]).jet["aux"].dtype == np.int64
+    with pytest.warns(JetlegoWarning, match=r"'aux' is int32 in .*a\.root and int64 in .*b\.root; widened"):
+        assert read_jets(files, columns=["aux"]).jet["aux"].dtype == np.int64
+    b["aux"] = np.linspace(0, 1, 6)
+    files[1] = write_tree(tmp_path / "d.root", b)
+    refused("TYPE-MISMATCH", "'aux' is int32", "d.root", path_or_paths=files, columns=["aux"])
     b.pop("part_d0val")
     files[1] = write_tree(tmp_path / "c.root", b)
-    refused("TYPE-MISMATCH", "part_d0val", path_or_paths=files)
+    refused("TYPE-MISMATCH", f"{files[0]} has 'part_d0val', {files[1]} has not", "columns=", path_or_paths=files)
+    assert read_jets(files, columns=["part_charge"]).num_jets == 12
 
 
 def test_no_jets_is_an_error_only_in_total(tmp_path) -> None:
@@ -195,6 +200,45 @@ def test_odd_kinematics_are_counted(tmp_path) -> None:
     texts = " ".join(str(w.message) for w in caught)
     assert "1 constituents (0.053 of all) have pT = 0" in texts
     assert "2 constituents (0.11 of all) have E <= 0" in texts
+
+
+def test_azimuths_are_wrapped(tmp_path) -> None:
+    arrays = jetclass_arrays(COUNTS)
+    arrays["jet_phi"] = np.array([0.5, 3.5, 6.0, 1.0, -3.0, 4.0], np.float32)
+    with pytest.warns(JetlegoWarning, match="3 jets have phi outside"):
+        jets = read_jets(write_tree(tmp_path / "a.root", arrays))
+    expected = np.array([0.5, 3.5 - 2 * np.pi, 6 - 2 * np.pi, 1, -3, 4 - 2 * np.pi])
+    assert np.allclose(jets.jet["jet_phi"], expected, atol=1e-6)
+    assert jets.jet["jet_phi"].dtype == np.float32
+
+
+def test_weights(tmp_path) -> None:
+    arrays = jetclass_arrays(COUNTS)
+    arrays["weight"] = np.array([1, -1, 2, 1, 1, 1], np.float32)
+    with pytest.warns(JetlegoWarning, match="1 jets have negative weights"):
+        assert read_jets(write_tree(tmp_path / "a.root", arrays)).weight.tolist() == [1, -1, 2, 1, 1, 1]
+    arrays["weight"][:] = 0
+    refused("WEIGHTS", "add up to 0", path_or_paths=write_tree(tmp_path / "b.root", arrays))
+    arrays["weight"][3] = np.nan
+    refused("WEIGHTS", "1 of 6", path_or_paths=write_tree(tmp_path / "c.root", arrays))
+
+
+def test_classes_that_differ_between_files(tmp_path) -> None:
+    a = write_tree(tmp_path / "a.root", jetclass_arrays(COUNTS))
+    b = write_tree(tmp_path / "b.root", jetclass_arrays(COUNTS, seed=1, classes=("QCD", "Wqq")))
+    refused("LABELS", "a.root has the classes QCD, Tbqq;", "b.root has QCD, Wqq", path_or_paths=[a, b])
+
+
+def test_odd_names_of_files_do_not_break_messages(tmp_path) -> None:
+    path = tmp_path / "new\nline {n} \x1b[31m {share}.root"
+    arrays = jetclass_arrays(COUNTS)
+    arrays["jet_pt"] *= 1000
+    write_tree(path, arrays)
+    with pytest.warns(JetlegoWarning, match="momentum_unit") as caught:
+        assert read_jets(path).num_jets == 6
+    assert str(caught[0].message).isprintable()
+    path.write_bytes(b"root" + bytes(30))
+    assert refused("BAD-FILE", path_or_paths=path).isprintable()
 
 
 def test_momenta_in_mev_are_told(tmp_path) -> None:

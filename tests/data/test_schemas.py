@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from jetlego.data.formats.choose import _READERS, _reader_class
 from jetlego.data.schemas.load import in_collection, list_schemas, load_schema, shipped_schemas
 from jetlego.data.schemas.schema import JETCLASS_CLASSES, Schema
+from jetlego.data.yaml_reader import parse_yaml
 from jetlego.errors import ConfigError
 
 
@@ -82,3 +84,12 @@ def test_faults(schema, words) -> None:
     with pytest.raises(ConfigError) as caught:
         load_schema(schema)
     assert words in str(caught.value)
+
+
+def test_the_schema_in_the_guide_is_one() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "reading.md").read_text(encoding="utf-8")
+    schema = load_schema(parse_yaml(guide.partition("```yaml\n")[2].partition("```")[0]).data)
+    assert schema.particles.kind == "table"
+    assert schema.momentum_scale == 1e-3
+    for name in shipped_schemas():
+        assert f"`{name}`" in guide, name

@@ -36,7 +36,7 @@ class ArrayTable(Table):
         self.path, self.sources = path, sources
         lengths = Counter(s.shape[0] for s in sources.values() if s.shape)
         if not lengths:
-            raise DataError("NO-TREE", f"{path} holds no arrays")
+            raise DataError("NO-TREE", f"{quoted(path)} holds no arrays")
         most = max(lengths.values())
         self._length = max(length for length, count in lengths.items() if count == most)
         self._columns: dict[str, tuple[str, str | None, Block | None, int]] = {}
@@ -77,16 +77,18 @@ class ArrayTable(Table):
                 self.require(key)
             width = self._width(block)
             if block.total is not None and block.total != self._last_axis(block):
-                what = f"{self.path}: the last axis of '{quoted(key)}' is {self._last_axis(block)}, not {block.total}"
-                raise DataError("BAD-SHAPE", what, "is this another version of the layout?")
+                raise self._other_version(key, f"is {self._last_axis(block)}, not {block.total}")
             if width < len(block.names) and not block.optional:
-                what = f"{self.path}: the last axis of '{quoted(key)}' has {width} quantities, not {len(block.names)}"
-                raise DataError("BAD-SHAPE", what, "is this another version of the layout?")
+                raise self._other_version(key, f"has {width} quantities, not {len(block.names)}")
             if i == 0:
                 self._length = self.sources[block.array].shape[0]
             for position, name in enumerate(block.names[:width]):
                 if name != "_":
                     self._columns[name] = (block.array, block.field, block, position)
+
+    def _other_version(self, key: str, fault: str) -> DataError:
+        what = f"{quoted(self.path)}: the last axis of '{quoted(key)}' {fault}"
+        return DataError("BAD-SHAPE", what, "is this another version of the layout?")
 
     def _width(self, block: Block) -> int:
         last = self._last_axis(block)
@@ -118,7 +120,7 @@ class ArrayTable(Table):
         if key not in self._cache:
             source = self.sources[array]
             if source.shape[0] != self._length:
-                what = f"{self.path}: '{quoted(array)}' has {source.shape[0]} rows, others {self._length}"
+                what = f"{quoted(self.path)}: '{quoted(array)}' has {source.shape[0]} rows, others {self._length}"
                 raise DataError("RAGGED-MISMATCH", what)
             self._cache[key] = source.rows(start, stop, field)
         return self._cache[key]

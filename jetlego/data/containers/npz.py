@@ -42,8 +42,8 @@ class _Member(Source):
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         self.shape, self._fortran, self.dtype = read(self._stream)
         if self.dtype.hasobject:
-            what = f"{self.path}: '{quoted(self._info.filename)}' holds Python objects; refused, nothing unpickled"
-            raise DataError("UNSAFE-PICKLE", what)
+            what = f"{quoted(self.path)}: '{quoted(self._info.filename)}' holds Python objects"
+            raise DataError("UNSAFE-PICKLE", what, "refused, nothing was unpickled")
         self._position = 0
 
     def rows(self, start: int, stop: int, field: str | None = None) -> np.ndarray:
@@ -71,7 +71,7 @@ class _Member(Source):
         assert self._stream is not None
         data = self._stream.read(count)
         if len(data) != count:
-            raise DataError("BAD-FILE", f"{self.path}: '{quoted(self._info.filename)}' ends too early")
+            raise DataError("BAD-FILE", f"{quoted(self.path)}: '{quoted(self._info.filename)}' ends too early")
         return data
 
 
@@ -108,6 +108,6 @@ class NpzTable(ArrayTable):
 def _checked(path: Path, info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     too_much = info.file_size > _MAX_BYTES or info.file_size > _MAX_RATIO * max(info.compress_size, 1)
     if too_much:
-        what = f"{path}: '{quoted(info.filename)}' claims {info.file_size} bytes in {info.compress_size}"
+        what = f"{quoted(path)}: '{quoted(info.filename)}' claims {info.file_size} bytes in {info.compress_size}"
         raise DataError("BAD-FILE", what)
     return info

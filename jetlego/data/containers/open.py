@@ -7,7 +7,7 @@ from pathlib import Path
 from jetlego.data.containers.table import Table
 from jetlego.data.files import container_of
 from jetlego.data.schemas.schema import Schema
-from jetlego.errors import DataError
+from jetlego.errors import DataError, quoted
 
 
 def open_table(path: Path, schema: Schema) -> Table:
@@ -53,7 +53,7 @@ def _open_other(path: Path, kind: str) -> Table:
         from jetlego.data.containers.npz import NpzTable
 
         return NpzTable(path)
-    raise DataError("BAD-FILE", f"{path} holds {kind}, not a table of columns")
+    raise DataError("BAD-FILE", f"{quoted(path)} holds {kind}, not a table of columns")
 
 
 def required_columns(schema: Schema) -> list[str]:

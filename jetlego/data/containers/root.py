@@ -32,7 +32,7 @@ class RootTable(Table):
         keys = (key.rpartition(";") for key in file.keys(recursive=True))
         cycles = sorted(int(cycle) for name, _, cycle in keys if name == tree)
         if len(cycles) > 1:
-            what = f"{path}: tree '{quoted(tree)}' has the cycles {cycles}; the highest is read"
+            what = f"{quoted(path)}: tree '{quoted(tree)}' has the cycles {cycles}; the highest is read"
             warnings.warn(JetlegoWarning("TREE-CYCLES", what), stacklevel=3)
 
     @property
@@ -41,7 +41,7 @@ class RootTable(Table):
         with damage_told(self.path, f"the length of '{quoted(self.title)}' cannot be read"):
             number = int(self._tree.num_entries)
         if number < 0:
-            raise DataError("BAD-FILE", f"{self.path}: '{quoted(self.title)}' claims {number} entries")
+            raise DataError("BAD-FILE", f"{quoted(self.path)}: '{quoted(self.title)}' claims {number} entries")
         return number
 
     @cached_property
@@ -150,7 +150,7 @@ def _candidates(path: Path, file: Any) -> list[str]:
         kinds = file.classnames(recursive=True, cycle=False)
     names = [name for name, kind in kinds.items() if kind in (_TREE, _NTUPLE)]
     if not names:
-        raise DataError("NO-TREE", f"{path} contains no tree")
+        raise DataError("NO-TREE", f"{quoted(path)} contains no tree")
     return [name for name in names if name not in _SERVICE_TREES] or names
 
 
@@ -158,13 +158,14 @@ def _choose(path: Path, file: Any, tree: str | None, wanted: frozenset[str]) -> 
     names = _candidates(path, file)
     if tree is not None:
         if tree not in file.keys(recursive=True, cycle=False):
-            raise DataError("NO-TREE", f"{path} contains no tree '{quoted(tree)}'", "it has " + ", ".join(names))
+            what = f"{quoted(path)} contains no tree '{quoted(tree)}'"
+            raise DataError("NO-TREE", what, "it has " + quoted(", ".join(names)))
         return RootTable(path, file, tree)
     tables = [RootTable(path, file, name) for name in names]
     found = [sum(map(table.has, wanted)) for table in tables]
     best = [table for table, number in zip(tables, found, strict=True) if number == max(found)]
     if len(best) > 1:
-        what = f"{path} contains several trees: {quoted(', '.join(t.title for t in best))}"
+        what = f"{quoted(path)} contains several trees: {quoted(', '.join(t.title for t in best))}"
         raise ConfigError("TREE-AMBIGUOUS", what, "name one by the schema key tree")
     return best[0]
 

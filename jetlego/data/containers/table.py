@@ -68,7 +68,7 @@ class Table(ABC):
     def require(self, name: str) -> None:
         """Raise ``DataError`` ``NO-BRANCH`` unless there is a column of this name."""
         if not self.has(name):
-            what = f"{self.path}: there is no branch or column '{quoted(name)}'" + self._within()
+            what = f"{quoted(self.path)}: there is no branch or column '{quoted(name)}'" + self._within()
             raise DataError("NO-BRANCH", what, did_you_mean(name, self.names))
 
     def use_blocks(self, blocks: Iterable[Block]) -> None:  # noqa: B027  (branches have names of their own)
@@ -112,7 +112,7 @@ def damage_told(path: Path, what: str) -> Iterator[None]:
     except JetlegoError:
         raise
     except Exception as error:
-        raise DataError("BAD-FILE", f"{path}: {what}: {first_line(error)}") from error
+        raise DataError("BAD-FILE", f"{quoted(path)}: {what}: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:

@@ -74,12 +74,13 @@ def _close(tables: Iterable[Table]) -> None:
 def _best(path: Path, candidates: list[Schema], tables: list[Table]) -> tuple[Schema, Table]:
     fits = [(_rank(s), s, t) for t in tables for s in candidates if _fits(s, t)]
     if not fits:
-        raise DataError("NO-SCHEMA", f"{path}: no known layout fits; {_seen(tables)}", _nearest(candidates, tables))
+        what = f"{quoted(path)}: no known layout fits; {_seen(tables)}"
+        raise DataError("NO-SCHEMA", what, _nearest(candidates, tables))
     most = max(rank for rank, _, _ in fits)
     best = [(s, t) for rank, s, t in fits if rank == most]
     trees = {t.title for _, t in best}
     if len(trees) > 1:
-        what = f"{path} contains several trees of jets: {quoted(', '.join(sorted(trees)))}"
+        what = f"{quoted(path)} contains several trees of jets: {quoted(', '.join(sorted(trees)))}"
         raise ConfigError("TREE-AMBIGUOUS", what, "name one by the schema key tree")
     return best[0]
 

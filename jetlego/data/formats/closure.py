@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jetlego.conventions import FloatArray
-from jetlego.errors import DataError
+from jetlego.errors import DataError, quoted
 
 MAX_DEVIATION = 0.05
 CLOSURE_JETS = 1000
@@ -51,8 +51,8 @@ def compare(plain_pt: FloatArray, weighted_pt: FloatArray, raw_pt: FloatArray, p
     miss = {weighted: float(np.median(np.abs(ratio - 1))) for weighted, ratio in ratios.items()}
     best = miss[True] < miss[False]
     if miss[best] > MAX_DEVIATION:
-        what = (f"{path}: candidates do not add up to jets: median |sum / raw - 1| is {miss[True]:.2g} with weights "
-                f"and {miss[False]:.2g} without")  # fmt: skip
+        what = (f"{quoted(path)}: candidates do not add up to jets: median |sum / raw - 1| is {miss[True]:.2g} "
+                f"with weights and {miss[False]:.2g} without")  # fmt: skip
         raise DataError("CLOSURE", what, "set particles.use_weight to always or never to read them all the same")
     ratio = ratios[best]
     return Closure(best, miss[best], (float(ratio.min()), float(ratio.max())), int(usable.sum()))

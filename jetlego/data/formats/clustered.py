@@ -15,7 +15,7 @@ from jetlego.data.formats.reader import Reader
 from jetlego.data.jets import Jets
 from jetlego.data.labels import UNLABELLED, regroup
 from jetlego.data.schemas.schema import Cluster
-from jetlego.errors import NonFiniteError
+from jetlego.errors import NonFiniteError, quoted
 from jetlego.physics import kinematics
 
 
@@ -84,7 +84,7 @@ def jets_of(events: list[Event], reader: Reader) -> Jets:
     try:
         found = find_jets(p4, ptr, algorithm=rule.algorithm, radius=rule.radius, pt_min=rule.pt_min, power=rule.power)
     except NonFiniteError as error:
-        raise NonFiniteError(f"{reader.path}: {error.what}") from error
+        raise NonFiniteError(f"{quoted(reader.path)}: {error.what}") from error
     numbers = np.array([event.number for event in events], np.int64)
     jets = Jets(
         p4=p4[found.members], jet_ptr=found.jet_ptr,

@@ -89,7 +89,7 @@ def column_set(table: Table, schema: Schema, request: Request) -> ColumnSet:
         table.require(name)
     for column in used:
         if column.members and column.column is not None and table.is_slow(column.column):
-            what = f"{table.path}: '{quoted(column.column)}' is an unsplit object, which is slow to read"
+            what = f"{quoted(table.path)}: '{quoted(column.column)}' is an unsplit object, which is slow to read"
             warnings.warn(JetlegoWarning("SLOW-BRANCH", what), stacklevel=3)
     return replace(found, carried=carried, sources=sources)
 
@@ -122,7 +122,7 @@ def _refuse_constituents(table: Table, schema: Schema, request: Request) -> None
     asked = [n for n in (*(request.columns or ()), *request.cut_columns) if n.startswith("part_") and not table.has(n)]
     if schema.particles is None and asked:
         owner = f" of {schema.collection}" if schema.collection else ""
-        what = f"{table.path}: '{quoted(asked[0])}': constituents{owner} are not stored in this file"
+        what = f"{quoted(table.path)}: '{quoted(asked[0])}': constituents{owner} are not stored in this file"
         raise DataError("NO-CONSTITUENTS", what, f"the layout '{schema.name}' holds jets alone")
 
 

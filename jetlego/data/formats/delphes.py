@@ -18,7 +18,7 @@ from jetlego.data.formats.ntuple import NtupleReader
 from jetlego.data.formats.reader import Request
 from jetlego.data.schemas.load import in_collection
 from jetlego.data.schemas.schema import Schema
-from jetlego.errors import ConfigError, DataError, did_you_mean
+from jetlego.errors import ConfigError, DataError, did_you_mean, quoted
 
 _QUANTITIES = {
     "id": ("fUniqueID",), "pt": ("PT", "ET"), "eta": ("Eta",), "phi": ("Phi",), "mass": ("Mass",),
@@ -57,14 +57,14 @@ def choose_collection(table: Table, wanted: str | None) -> str:
     present = [name for name in owners if table.has(f"{name}.PT")]
     if wanted is not None:
         if wanted not in present:
-            what = f"{table.path}: there is no jet collection '{wanted}'"
+            what = f"{quoted(table.path)}: there is no jet collection '{wanted}'"
             raise DataError("NO-BRANCH", what, did_you_mean(wanted, present) or "there is none at all")
         return wanted
     reconstructed = [name for name in present if not name.startswith("Gen")]
     if not reconstructed:
-        raise DataError("NO-BRANCH", f"{table.path} holds no collection of jets with constituents")
+        raise DataError("NO-BRANCH", f"{quoted(table.path)} holds no collection of jets with constituents")
     if len(reconstructed) > 1:
-        what = f"{table.path} holds several jet collections: {', '.join(present)}"
+        what = f"{quoted(table.path)} holds several jet collections: {', '.join(present)}"
         raise ConfigError("COLLECTION-AMBIGUOUS", what, f"name one, such as schema delphes:{reconstructed[0]}")
     return reconstructed[0]
 
@@ -77,7 +77,8 @@ def _candidates(table: Table, schema: Schema, collection: str) -> list[str]:
         if present:
             return present
     tried = ", ".join(name for group in groups for name in group)
-    raise DataError("NO-CONSTITUENTS", f"{table.path} holds none of the collections that jets refer to: {tried}")
+    what = f"{quoted(table.path)} holds none of the collections that jets refer to: {tried}"
+    raise DataError("NO-CONSTITUENTS", what)
 
 
 class CandidateTable(Table):

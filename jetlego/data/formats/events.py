@@ -43,7 +43,7 @@ class PlainEventReader(EventReader):
         for row, number in zip(rows, places, strict=True):
             if len(row) < 4 or not all(map(_is_number, row)):
                 text = quoted(b" ".join(row).decode("latin-1"))
-                raise DataError("BAD-FILE", f"{self.path}:{number}: '{text}' is not px py pz E")
+                raise DataError("BAD-FILE", f"{quoted(self.path)}:{number}: '{text}' is not px py pz E")
         raise AssertionError("a block of good rows did not parse")
 
 

@@ -64,7 +64,7 @@ class HepMCReader(EventReader):
         if event is not None:
             yield self._finished(event, count)
         if not ended:
-            what = f"{self.path} ends without END_EVENT_LISTING; events may be missing"
+            what = f"{quoted(self.path)} ends without END_EVENT_LISTING; events may be missing"
             warnings.warn(JetlegoWarning("HEPMC-END", what), stacklevel=2)
 
     def _other(self, event: _Open, line: bytes, number: int) -> None:
@@ -104,8 +104,8 @@ class HepMCReader(EventReader):
             pass
         for row, number in zip(wanted, event.places, strict=True):
             if len(row) < 7:
-                what = f"{self.path}:{number}: a particle line of {len(row) + code} columns; it needs {code + 7}"
-                raise DataError("BAD-FILE", what)
+                what = f"a particle line of {len(row) + code} columns; it needs {code + 7}"
+                raise DataError("BAD-FILE", f"{quoted(self.path)}:{number}: {what}")
             for word in row:
                 self._number(word, number)
         raise AssertionError("a block of good particle lines did not parse")
@@ -115,13 +115,13 @@ class HepMCReader(EventReader):
             return float(word)
         except ValueError:
             text = quoted(word.decode("latin-1"))
-            raise DataError("BAD-FILE", f"{self.path}:{number}: '{text}' is not a number") from None
+            raise DataError("BAD-FILE", f"{quoted(self.path)}:{number}: '{text}' is not a number") from None
 
     def _scale(self, event: _Open) -> float:
         """Return the factor to GeV: the unit of the event, or else that of the schema."""
         if event.unit in (b"GEV", b"MEV"):
             return 1e-3 if event.unit == b"MEV" else 1.0
         if self.schema.momentum_unit is None:
-            what = f"{self.path}:{event.line}: the event does not say its momentum unit"
+            what = f"{quoted(self.path)}:{event.line}: the event does not say its momentum unit"
             raise DataError("UNITS", what, "set the schema key momentum_unit to GeV or MeV")
         return self.schema.momentum_scale

@@ -77,17 +77,18 @@ class JetsGameReader(Reader):
     def _momenta(self, value: Any, number: int) -> FloatArray:
         particles = value[1:] if isinstance(value, list) else None
         if particles is None or not all(isinstance(p, dict) for p in particles):
-            raise DataError("BAD-FILE", f"{self.path}:{number}: a jet must be a list of particles")
+            raise DataError("BAD-FILE", f"{quoted(self.path)}:{number}: a jet must be a list of particles")
         try:
             rows = [[particle[key] for key in _MOMENTUM] for particle in particles]
             return np.array(rows, dtype=np.float64).reshape(-1, 4) * self.schema.momentum_scale
         except KeyError as error:
             if particles and {"z", "Delta"} <= particles[0].keys():
-                what = f"{self.path}:{number}: holds declusterings, not particles"
+                what = f"{quoted(self.path)}:{number}: holds declusterings, not particles"
                 raise DataError("NO-CONSTITUENTS", what, "read them by jetlego.data.formats.jetsgame") from None
-            raise DataError("BAD-FILE", f"{self.path}:{number}: a particle without {quoted(error.args[0])}") from None
+            what = f"{quoted(self.path)}:{number}: a particle without {quoted(error.args[0])}"
+            raise DataError("BAD-FILE", what) from None
         except (TypeError, ValueError):
-            raise DataError("BAD-FILE", f"{self.path}:{number}: a momentum that is no number") from None
+            raise DataError("BAD-FILE", f"{quoted(self.path)}:{number}: a momentum that is no number") from None
 
     def _jets(self, momenta: list[FloatArray], first: int) -> Jets:
         count = len(momenta)
@@ -114,7 +115,7 @@ def read_declusterings(path: str | Path) -> Declusterings:
     counts = []
     for number, value in json_values(Path(path)):
         if not isinstance(value, list) or not all(isinstance(row, dict) and "z" in row for row in value):
-            raise DataError("BAD-FILE", f"{path}:{number}: is no list of declusterings")
+            raise DataError("BAD-FILE", f"{quoted(path)}:{number}: is no list of declusterings")
         rows += value
         counts.append(len(value))
     names = [name for name in DECLUSTERING if all(name in row for row in rows)]
@@ -136,7 +137,7 @@ def json_values(path: Path) -> Iterator[tuple[int, Any]]:
         try:
             value = json.loads(line, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise DataError("BAD-FILE", f"{path}:{number}: is not JSON: {quoted(error)}") from None
+            raise DataError("BAD-FILE", f"{quoted(path)}:{number}: is not JSON: {quoted(error)}") from None
         if not isinstance(value, str):
             yield number, value
 

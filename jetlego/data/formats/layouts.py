@@ -45,7 +45,7 @@ class Place:
     start: int
 
     def __str__(self) -> str:
-        return str(self.path)
+        return quoted(self.path)
 
 
 def lists(columns: Mapping[str, Any], place: Place, *, depth: int) -> Layout:

@@ -22,7 +22,7 @@ from jetlego.data.formats.reader import Reader, Request
 from jetlego.data.formats.safe_pickle import pickled_objects
 from jetlego.data.jets import Jets
 from jetlego.data.schemas.load import load_schema
-from jetlego.errors import DataError
+from jetlego.errors import DataError, quoted
 
 MAX_NODES = 10**7
 _STORED = {"pt": "jet_pt", "eta": "jet_eta", "phi": "jet_phi", "energy": "jet_energy", "mass": "jet_mass"}
@@ -109,7 +109,7 @@ class RecnnReader(Reader):
                 return item[0], truth.reshape(-1).astype(np.float64)
         elif isinstance(item, list):
             return item, None
-        raise DataError("BAD-FILE", f"{self.path}: holds {type(item).__name__}, not trees of jets")
+        raise DataError("BAD-FILE", f"{quoted(self.path)}: holds {type(item).__name__}, not trees of jets")
 
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
         """Yield the jets of entries ``start:stop``, about ``step`` jets at a time."""
@@ -132,7 +132,7 @@ class RecnnReader(Reader):
         content = np.concatenate([part[1] for part in parts]) if parts else np.empty((0, 4))
         ptr = offsets_of(np.array([len(part[0]) for part in parts], np.int64))
         roots = np.array([part[2] for part in parts], np.int64)
-        check_trees(children, ptr, roots, [f"{self.path}: entry {e.event}, jet {e.place}" for e in entries])
+        check_trees(children, ptr, roots, [f"{quoted(self.path)}: entry {e.event}, jet {e.place}" for e in entries])
         node_p4 = self._ordered(content[:, :4]) * self.schema.momentum_scale
         leaf = children[:, 0] < 0
         jets = Jets(
@@ -143,7 +143,7 @@ class RecnnReader(Reader):
         return StoredTrees(jets, children, ptr, node_p4)
 
     def _arrays(self, entry: _Entry) -> tuple[IntArray, FloatArray, int]:
-        where, record = f"{self.path}: entry {entry.event}, jet {entry.place}", entry.record
+        where, record = f"{quoted(self.path)}: entry {entry.event}, jet {entry.place}", entry.record
         if not isinstance(record, Mapping) or not {"tree", "content", "root_id"} <= record.keys():
             found = ", ".join(map(str, record)) if isinstance(record, Mapping) else type(record).__name__
             raise DataError("BAD-FILE", f"{where}: needs tree, content and root_id, has {found}")
@@ -182,7 +182,7 @@ def _find_order(content: FloatArray, path: Path) -> str:
     last = (content[:, 3] >= np.linalg.norm(content[:, :3], axis=1) * (1 - 1e-6)).all()
     first = (content[:, 0] >= np.linalg.norm(content[:, 1:], axis=1) * (1 - 1e-6)).all()
     if last == first:
-        what = f"{path}: cannot tell which column of content is the energy"
+        what = f"{quoted(path)}: cannot tell which column of content is the energy"
         raise DataError("BAD-FILE", what, "set the schema key content_order to pxpypze or epxpypz")
     return "pxpypze" if last else "epxpypz"
 

@@ -84,7 +84,7 @@ def pickled_objects(path: Path) -> Iterator[Any]:
             start = stream.tell()
             yield _load(stream, path, count)
             if stream.tell() - start > MAX_OBJECT:
-                raise DataError("BAD-FILE", f"{path}: object {count} takes more than {MAX_OBJECT} bytes")
+                raise DataError("BAD-FILE", f"{quoted(path)}: object {count} takes more than {MAX_OBJECT} bytes")
             count += 1
 
 
@@ -92,14 +92,14 @@ def _more(stream: IO[bytes], path: Path) -> bool:
     try:
         return bool(stream.peek(1))  # type: ignore[attr-defined]
     except (OSError, EOFError) as error:
-        raise DataError("BAD-FILE", f"{path}: cannot be read: {error}") from error
+        raise DataError("BAD-FILE", f"{quoted(path)}: cannot be read: {error}") from error
 
 
 def _load(stream: IO[bytes], path: Path, count: int) -> Any:
     try:
         return _Reader(stream, encoding="latin1").load()  # pickles of Python 2 hold arrays as byte strings
     except _Refused as error:
-        raise DataError("UNSAFE-PICKLE", f"{path}: {error}", "nothing of it was executed") from None
+        raise DataError("UNSAFE-PICKLE", f"{quoted(path)}: {error}", "nothing of it was executed") from None
     except Exception as error:  # a damaged program can fail in any way
-        what = f"{path}: object {count} is no readable pickle: {quoted(error) or type(error).__name__}"
+        what = f"{quoted(path)}: object {count} is no readable pickle: {quoted(error) or type(error).__name__}"
         raise DataError("BAD-FILE", what) from error

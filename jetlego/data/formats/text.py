@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jetlego.data.files import open_text
-from jetlego.errors import DataError
+from jetlego.errors import DataError, quoted
 
 _MAX_LINE = 64 * 2**20
 
@@ -26,7 +26,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             while line := stream.readline(_MAX_LINE):
                 number += 1
                 if len(line) == _MAX_LINE:
-                    raise DataError("BAD-FILE", f"{path}:{number}: a line of more than {_MAX_LINE} bytes")
+                    raise DataError("BAD-FILE", f"{quoted(path)}:{number}: a line of more than {_MAX_LINE} bytes")
                 yield number, line.rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError("BAD-FILE", f"{path}: cannot be read beyond line {number}: {error}") from error
+        raise DataError("BAD-FILE", f"{quoted(path)}: cannot be read beyond line {number}: {error}") from error
