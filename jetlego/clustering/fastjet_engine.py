@@ -44,11 +44,11 @@ def _fastjet() -> tuple[Any, Any]:
 def _definition(row: Algorithm, radius: float, recombination: str) -> Any:
     classes, _ = _fastjet()
     kind, scheme = getattr(classes, _ALGORITHMS[row.name]), getattr(classes, _SCHEMES[recombination])
-    if row.name == "ee_kt":
-        return classes.JetDefinition(kind, scheme)
-    if row.name in ("genkt", "ee_genkt"):
-        return classes.JetDefinition(kind, radius, row.power, scheme)
-    return classes.JetDefinition(kind, radius, scheme)
+    if row.spherical:  # the default takes 1 - cos(theta) as a difference, with few digits at small angles
+        angles = () if row.name == "ee_kt" else (radius, row.power)
+        return classes.JetDefinition(kind, *angles, scheme, classes.N2PlainEEAccurate)
+    powers = (row.power,) if row.name == "genkt" else ()
+    return classes.JetDefinition(kind, radius, *powers, scheme)
 
 
 def inclusive_jets(

@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from jetlego.clustering.jit import inner, larger, smaller
-from jetlego.clustering.kinematics import E_SCHEME, TWO_PI, combine, rapidity_phi, weight_of
+from jetlego.clustering.kinematics import E_SCHEME, TWO_PI, add, combine, rapidity_phi, weight_of
 
 LANES = 16
 MOST_NODES = 65536
@@ -50,26 +50,33 @@ def scratch() -> np.ndarray:
 
 
 @inner
-def _place(r, slot, p, node, power, spherical, bound):
-    """Write the coordinates and the weight of a momentum into a slot; nobody is known to be near."""
-    r[NEAR + slot], r[NEIGHBOR + slot], r[NODE + slot] = bound, BEAM, node
-    if spherical:
-        length = math.sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
-        inverse = 1.0 / length if length > 0 else 0.0
-        r[FIRST + slot], r[SECOND + slot] = p[0] * inverse, p[1] * inverse
-        r[THIRD + slot] = p[2] * inverse if length > 0 else 1.0
-        r[WEIGHT + slot] = weight_of(p[3] * p[3], power)
-    else:
-        r[FIRST + slot], r[SECOND + slot] = rapidity_phi(p[0], p[1], p[2], p[3])
-        r[WEIGHT + slot] = weight_of(p[0] * p[0] + p[1] * p[1], power)
+def _coordinates(p, spherical):
+    """Return rapidity, azimuth and 0; or on the sphere the unit vector."""
+    if not spherical:
+        y, phi = rapidity_phi(p[0], p[1], p[2], p[3])
+        return y, phi, 0.0
+    length = math.sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
+    if length == 0:
+        return 0.0, 0.0, 1.0
+    return p[0] / length, p[1] / length, p[2] / length
+
+
+@inner
+def _weight(p, power, spherical):
+    return weight_of(p[3] * p[3] if spherical else p[0] * p[0] + p[1] * p[1], power)
+
+
+@inner
+def _write(r, slot, a, b, c, weight, near, neighbor, node):
+    """Write all rows of a slot but DISTANCE."""
+    r[FIRST + slot], r[SECOND + slot], r[THIRD + slot] = a, b, c
+    r[WEIGHT + slot], r[NEAR + slot], r[NEIGHBOR + slot], r[NODE + slot] = weight, near, neighbor, node
 
 
 @inner
 def _empty(r, slot):
     """Put a sentinel into a slot: infinitely far from everything, never the smallest."""
-    r[FIRST + slot], r[SECOND + slot], r[THIRD + slot] = math.inf, 0.0, 0.0
-    r[WEIGHT + slot], r[NEAR + slot] = 1.0, math.inf
-    r[NEIGHBOR + slot], r[NODE + slot] = NOBODY, NOBODY
+    _write(r, slot, math.inf, 0.0, 0.0, 1.0, math.inf, NOBODY, NOBODY)
 
 
 @inner
@@ -83,22 +90,52 @@ def _vacate(r, slot_of, slot, last):
 
 
 @inner
-def _hide(r, slot):
-    """Take a slot out of all loops until ``_settle``."""
-    r[FIRST + slot], r[WEIGHT + slot], r[NEAR + slot], r[NEIGHBOR + slot] = math.inf, 1.0, math.inf, NOBODY
+def _meet(r, n, spherical, slots):
+    """Measure n nodes against each other, one against all at a time."""
+    for j in range(n):
+        a, b, c, node = r[FIRST + j], r[SECOND + j], r[THIRD + j], r[NODE + j]
+        if spherical:
+            for i in range(slots):
+                d2 = _apart_on_sphere(r[FIRST + i] - a, r[SECOND + i] - b, r[THIRD + i] - c)
+                near = r[NEAR + i]
+                nearer = (d2 < near) & (r[NODE + i] != node)
+                r[NEIGHBOR + i] = node if nearer else r[NEIGHBOR + i]
+                r[NEAR + i] = d2 if nearer else near
+        else:
+            for i in range(slots):
+                d2 = _apart(r[FIRST + i] - a, r[SECOND + i] - b)
+                near = r[NEAR + i]
+                nearer = (d2 < near) & (r[NODE + i] != node)
+                r[NEIGHBOR + i] = node if nearer else r[NEIGHBOR + i]
+                r[NEAR + i] = d2 if nearer else near
 
 
 @inner
-def _enter_plane(r, y, phi, node, gone1, gone2, slots):
+def _apart(dy, dphi):
+    """Return the squared distance in rapidity and azimuth."""
+    dphi = abs(dphi)
+    dphi = smaller(dphi, TWO_PI - dphi)
+    return dphi * dphi + dy * dy
+
+
+@inner
+def _apart_on_sphere(dx, dy, dz):
+    """Return 1 - cos(theta) from the difference of two unit vectors, so that nothing cancels."""
+    return 0.5 * (dx * dx + dy * dy + dz * dz)
+
+
+@inner
+def _enter_plane(r, a, b, node, gone1, gone2, slots):
     """Measure a new node against all, tell each whether it is nearer, and that two others are gone.
 
-    Return the smallest distance, and the smallest weighted distance of the others: one pass for most of the work.
+    The slot that still holds ``gone1`` is left out. Return the smallest distance, and the smallest weighted distance
+    of the others: one pass for most of the work.
     """
     best, least = math.inf, math.inf
     for i in range(slots):
-        dy, dphi = r[FIRST + i] - y, abs(r[SECOND + i] - phi)
-        dphi = smaller(dphi, TWO_PI - dphi)
-        d2 = dphi * dphi + dy * dy
+        d2 = _apart(r[FIRST + i] - a, r[SECOND + i] - b)
+        alive = r[NODE + i] != gone1
+        d2 = d2 if alive else math.inf
         r[DISTANCE + i] = d2
         best = smaller(best, d2)
         near, neighbor = r[NEAR + i], r[NEIGHBOR + i]
@@ -106,105 +143,113 @@ def _enter_plane(r, y, phi, node, gone1, gone2, slots):
         r[NEIGHBOR + i] = node if d2 < near else (STALE if lost else neighbor)
         near = smaller(near, d2)
         r[NEAR + i] = near
-        least = smaller(least, r[WEIGHT + i] * near)
+        least = smaller(least, r[WEIGHT + i] * near if alive else math.inf)
     return best, least
 
 
 @inner
-def _enter_sphere(r, x, y, z, node, gone1, gone2, slots):
-    """Do the same with 1 - cos(theta), taken from the difference of unit vectors so that nothing cancels."""
-    best, least = math.inf, math.inf
-    for i in range(slots):
-        dx, dy, dz = r[FIRST + i] - x, r[SECOND + i] - y, r[THIRD + i] - z
-        d2 = 0.5 * (dx * dx + dy * dy + dz * dz)
-        r[DISTANCE + i] = d2
-        best = smaller(best, d2)
-        near, neighbor = r[NEAR + i], r[NEIGHBOR + i]
-        lost = (neighbor == gone1) | (neighbor == gone2)
-        r[NEIGHBOR + i] = node if d2 < near else (STALE if lost else neighbor)
-        near = smaller(near, d2)
-        r[NEAR + i] = near
-        least = smaller(least, r[WEIGHT + i] * near)
-    return best, least
-
-
-@inner
-def _search_plane(r, y, phi, slots):
-    """Measure an old node against all; return the smallest distance and weighted distance, as ``_enter_plane``."""
-    best, least = math.inf, math.inf
-    for i in range(slots):
-        dy, dphi = r[FIRST + i] - y, abs(r[SECOND + i] - phi)
-        dphi = smaller(dphi, TWO_PI - dphi)
-        d2 = dphi * dphi + dy * dy
-        r[DISTANCE + i] = d2
-        best = smaller(best, d2)
-        least = smaller(least, r[WEIGHT + i] * r[NEAR + i])
-    return best, least
-
-
-@inner
-def _search_sphere(r, x, y, z, slots):
+def _enter_sphere(r, a, b, c, node, gone1, gone2, slots):
     """Do the same on the sphere."""
     best, least = math.inf, math.inf
     for i in range(slots):
-        dx, dy, dz = r[FIRST + i] - x, r[SECOND + i] - y, r[THIRD + i] - z
-        d2 = 0.5 * (dx * dx + dy * dy + dz * dz)
+        d2 = _apart_on_sphere(r[FIRST + i] - a, r[SECOND + i] - b, r[THIRD + i] - c)
+        alive = r[NODE + i] != gone1
+        d2 = d2 if alive else math.inf
         r[DISTANCE + i] = d2
         best = smaller(best, d2)
-        least = smaller(least, r[WEIGHT + i] * r[NEAR + i])
+        near, neighbor = r[NEAR + i], r[NEIGHBOR + i]
+        lost = (neighbor == gone1) | (neighbor == gone2)
+        r[NEIGHBOR + i] = node if d2 < near else (STALE if lost else neighbor)
+        near = smaller(near, d2)
+        r[NEAR + i] = near
+        least = smaller(least, r[WEIGHT + i] * near if alive else math.inf)
     return best, least
 
 
 @inner
-def _firsts(r, distance, least, slots):
+def _search_plane(r, a, b, node, slots):
+    """Measure an old node against all others; return as ``_enter_plane``."""
+    best, least = math.inf, math.inf
+    for i in range(slots):
+        other = r[NODE + i] != node
+        d2 = _apart(r[FIRST + i] - a, r[SECOND + i] - b)
+        d2 = d2 if other else math.inf
+        r[DISTANCE + i] = d2
+        best = smaller(best, d2)
+        least = smaller(least, r[WEIGHT + i] * r[NEAR + i] if other else math.inf)
+    return best, least
+
+
+@inner
+def _search_sphere(r, a, b, c, node, slots):
+    """Do the same on the sphere."""
+    best, least = math.inf, math.inf
+    for i in range(slots):
+        other = r[NODE + i] != node
+        d2 = _apart_on_sphere(r[FIRST + i] - a, r[SECOND + i] - b, r[THIRD + i] - c)
+        d2 = d2 if other else math.inf
+        r[DISTANCE + i] = d2
+        best = smaller(best, d2)
+        least = smaller(least, r[WEIGHT + i] * r[NEAR + i] if other else math.inf)
+    return best, least
+
+
+@inner
+def _firsts(r, distance, least, hidden, slots):
     """Return the smallest node at a DISTANCE, and the first pair at a weighted distance, as one number.
 
-    The pair is negative if a stale slot has that weighted distance.
+    The pair is negative if a stale slot has that weighted distance. The slot of ``hidden`` is left out.
     """
     first, pair = NOBODY, LAST_PAIR
     for i in range(slots):
         node, neighbor = r[NODE + i], r[NEIGHBOR + i]
         first = smaller(first, node if r[DISTANCE + i] == distance else NOBODY)
         here = smaller(node, neighbor) * PAIR_BASE + larger(node, neighbor)
-        pair = smaller(pair, here if r[WEIGHT + i] * r[NEAR + i] == least else LAST_PAIR)
+        chosen = (r[WEIGHT + i] * r[NEAR + i] == least) & (node != hidden)
+        pair = smaller(pair, here if chosen else LAST_PAIR)
     return first, pair
 
 
 @inner
-def _settle(r, slot, first, weight, best, least, bound, slots):
-    """Show a hidden slot again, with its nearest neighbor; return the smallest weighted distance and its first pair."""
+def _settle(r, weight, node, hidden, best, least, bound, slots):
+    """Return a node's nearest neighbor and distance, the smallest weighted distance of all, and its first pair.
+
+    The node is that of the slot in which ``hidden`` stands.
+    """
     near = min(best, bound)
     mine = weight * near
     least = min(least, mine)
-    neighbor, pair = _firsts(r, best, least, slots)
+    neighbor, pair = _firsts(r, best, least, hidden, slots)
     if best >= bound:
         neighbor = BEAM
-    r[FIRST + slot], r[WEIGHT + slot], r[NEAR + slot], r[NEIGHBOR + slot] = first, weight, near, neighbor
     if mine == least:
-        node = r[NODE + slot]
         pair = min(pair, min(node, neighbor) * PAIR_BASE + max(node, neighbor))
-    return least, pair
+    return near, neighbor, least, pair
 
 
 @inner
-def _enter(r, slot, gone1, gone2, bound, spherical, slots):
-    """Let a placed node meet all others; return the smallest weighted distance and its first pair."""
-    a, b, c, weight, node = r[FIRST + slot], r[SECOND + slot], r[THIRD + slot], r[WEIGHT + slot], r[NODE + slot]
-    _hide(r, slot)
+def _enter(r, slot, a, b, c, weight, node, gone1, gone2, bound, spherical, slots):
+    """Write a new node into the slot of ``gone1``; return the smallest weighted distance and its first pair."""
     if spherical:
         best, least = _enter_sphere(r, a, b, c, node, gone1, gone2, slots)
     else:
         best, least = _enter_plane(r, a, b, node, gone1, gone2, slots)
-    return _settle(r, slot, a, weight, best, least, bound, slots)
+    near, neighbor, least, pair = _settle(r, weight, node, gone1, best, least, bound, slots)
+    _write(r, slot, a, b, c, weight, near, neighbor, node)
+    return least, pair
 
 
 @inner
 def _search(r, slot, bound, spherical, slots):
     """Find the nearest neighbor of a stale slot; return the smallest weighted distance and its first pair."""
-    a, b, c, weight = r[FIRST + slot], r[SECOND + slot], r[THIRD + slot], r[WEIGHT + slot]
-    _hide(r, slot)
-    best, least = _search_sphere(r, a, b, c, slots) if spherical else _search_plane(r, a, b, slots)
-    return _settle(r, slot, a, weight, best, least, bound, slots)
+    a, b, c, weight, node = r[FIRST + slot], r[SECOND + slot], r[THIRD + slot], r[WEIGHT + slot], r[NODE + slot]
+    if spherical:
+        best, least = _search_sphere(r, a, b, c, node, slots)
+    else:
+        best, least = _search_plane(r, a, b, node, slots)
+    near, neighbor, least, pair = _settle(r, weight, node, node, best, least, bound, slots)
+    r[NEAR + slot], r[NEIGHBOR + slot] = near, neighbor
+    return least, pair
 
 
 @inner
@@ -215,13 +260,26 @@ def _forget(r, gone, slots):
         neighbor = r[NEIGHBOR + i]
         r[NEIGHBOR + i] = STALE if neighbor == gone else neighbor
         least = smaller(least, r[WEIGHT + i] * r[NEAR + i])
-    return least, _firsts(r, -1.0, least, slots)[1]
+    return least, _firsts(r, -1.0, least, ABSENT, slots)[1]
 
 
 @inner
 def _padded(count):
     """Return the number of slots to loop over for ``count`` nodes."""
     return (np.uint64(count) + np.uint64(LANES - 1)) // np.uint64(LANES) * np.uint64(LANES)
+
+
+@inner
+def _begin(p4, n, power, spherical, bound, r, slot_of):
+    """Fill the slots with the constituents; return the smallest weighted distance and its first pair."""
+    for slot in range(np.uint64(n), _padded(n)):
+        _empty(r, slot)
+    for slot in range(np.uint64(n)):
+        a, b, c = _coordinates(p4[slot], spherical)
+        _write(r, slot, a, b, c, _weight(p4[slot], power, spherical), bound, BEAM, np.float64(slot))
+        slot_of[slot] = slot
+    _meet(r, np.uint64(n), spherical, _padded(n))
+    return _forget(r, ABSENT, _padded(n))
 
 
 @inner
@@ -239,14 +297,7 @@ def sequence(p4, n, power, spherical, bound, beam, scheme, r, slot_of, parents, 
     parents, dij
         (n, 2) int64 and (n,), written: the two nodes, or a node and -1 for the beam; the weighted distance.
     """
-    least, pair = math.inf, LAST_PAIR
-    for slot in range(np.uint64(n), _padded(n)):
-        _empty(r, slot)
-    for slot in range(np.uint64(n)):
-        slot_of[slot] = slot
-        _place(r, slot, p4[slot], np.float64(slot), power, spherical, bound)
-    for slot in range(np.uint64(n)):
-        least, pair = _enter(r, slot, ABSENT, ABSENT, bound, spherical, _padded(slot + np.uint64(1)))
+    least, pair = _begin(p4, n, power, spherical, bound, r, slot_of)
     made = n
     for left in range(n, 0 if beam else 1, -1):
         last, slots, step = np.uint64(left - 1), _padded(left), n - left
@@ -261,14 +312,16 @@ def sequence(p4, n, power, spherical, bound, beam, scheme, r, slot_of, parents, 
             least, pair = _forget(r, np.float64(first), slots)
             continue
         slot1, slot2 = slot_of[first], slot_of[second]
-        y, phi = combine(
-            p4, first, second, made, r[FIRST + slot1], r[SECOND + slot1], r[FIRST + slot2], r[SECOND + slot2], scheme
-        )
+        y1, phi1, y2, phi2 = r[FIRST + slot1], r[SECOND + slot1], r[FIRST + slot2], r[SECOND + slot2]
         _vacate(r, slot_of, slot2, last)
-        slot = slot_of[first]
-        _place(r, slot, p4[made], np.float64(made), power, spherical, bound)
-        if scheme != E_SCHEME:
-            r[FIRST + slot], r[SECOND + slot] = y, phi
+        if scheme == E_SCHEME:
+            add(p4, first, second, made)
+            a, b, c = _coordinates(p4[made], spherical)
+        else:
+            a, b, c = combine(p4, first, second, made, y1, phi1, y2, phi2, scheme)
+        weight, slot = _weight(p4[made], power, spherical), slot_of[first]
+        least, pair = _enter(
+            r, slot, a, b, c, weight, np.float64(made), np.float64(first), np.float64(second), bound, spherical, slots
+        )
         slot_of[made] = slot
-        least, pair = _enter(r, slot, np.float64(first), np.float64(second), bound, spherical, slots)
         made += 1

@@ -53,21 +53,24 @@ def weight_of(scale2, power):
 
 
 @inner
-def combine(p4, first, second, made, y1, phi1, y2, phi2, scheme):
-    """Write the momentum of a merged node; return the rapidity and azimuth that a scheme other than E decides.
+def add(p4, first, second, made):
+    """Write the sum of two momenta (E-scheme)."""
+    for axis in range(4):
+        p4[made, axis] = p4[first, axis] + p4[second, axis]
 
-    Rapidity and azimuth of the two nodes are given, since they are not those of the momenta in these schemes.
+
+@inner
+def combine(p4, first, second, made, y1, phi1, y2, phi2, scheme):
+    """Write the momentum of a node merged in another scheme than E; return its rapidity, azimuth and 0.
+
+    Rapidity and azimuth of the two nodes are given, since in these schemes they are not those of the momenta.
     """
-    if scheme == E_SCHEME:
-        for axis in range(4):
-            p4[made, axis] = p4[first, axis] + p4[second, axis]
-        return 0.0, 0.0
     pt1, pt2 = math.hypot(p4[first, 0], p4[first, 1]), math.hypot(p4[second, 0], p4[second, 1])
     pt, mass = pt1 + pt2, 0.0
     if pt == 0:
-        for axis in range(4):
-            p4[made, axis] = p4[first, axis] + p4[second, axis]
-        return rapidity_phi(p4[made, 0], p4[made, 1], p4[made, 2], p4[made, 3])
+        add(p4, first, second, made)
+        y, phi = rapidity_phi(p4[made, 0], p4[made, 1], p4[made, 2], p4[made, 3])
+        return y, phi, 0.0
     if scheme == WTA_PT:
         y, phi = (y1, phi1) if pt1 >= pt2 else (y2, phi2)
         mass = _mass(p4[first if pt1 >= pt2 else second])
@@ -78,7 +81,7 @@ def combine(p4, first, second, made, y1, phi1, y2, phi2, scheme):
     mt = math.sqrt(pt * pt + mass * mass)
     p4[made, 0], p4[made, 1] = pt * math.cos(phi), pt * math.sin(phi)
     p4[made, 2], p4[made, 3] = mt * math.sinh(y), mt * math.cosh(y)
-    return y, phi
+    return y, phi, 0.0
 
 
 @inner
