@@ -19,7 +19,7 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _HEAD = 4096
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_FOUR_NUMBERS = re.compile(rb"\s*" + rb"\s+".join([_NUMBER] * 4) + rb"\s*")
+_FOUR_NUMBERS = re.compile(rb"\s*" + _NUMBER + rb"(?:\s+" + _NUMBER + rb"){3,}\s*")
 _MAGIC = {b"root": "root", b"\x89HDF\r\n\x1a\n": "hdf5", b"PAR1": "parquet", b"PK\x03\x04": "npz"}
 _ENDINGS = {
     ".root": "root", ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".npz": "npz", ".hepmc": "hepmc",
@@ -58,7 +58,8 @@ def _expand(word: str) -> list[Path]:
     found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]  # noqa: PTH207
     if not found:
         kind = "glob" if glob.has_magic(word) else "path"
-        raise DataError("NO-FILES", f"no file matches the {kind} '{quoted(word)}'")
+        hint = "files on servers must be copied or mounted first" if "://" in word else ""
+        raise DataError("NO-FILES", f"no file matches the {kind} '{quoted(word)}'", hint)
     return found
 
 

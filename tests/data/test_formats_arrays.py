@@ -197,6 +197,7 @@ def test_omnilearned(tmp_path, width) -> None:
     jets = read_jets(tmp_path / "train.h5", schema={"base": "omnilearned", "label": {"offset": 2, "classes": 10}})
     check(jets, p4, rtol=1e-5)
     assert jets.label.tolist() == [0, 1, 2, 9, 0, 1]
+    assert jets.jet["jet_frame_relative"].all()
     assert ("part_tanh_dz" in jets.constituents) == (width == 9)
     two = read_jets(tmp_path / "train.h5", classes={"a": [2, 3], "b": [4, 11]})
     assert two.label.tolist() == [0, 0, 1, 1, 0, 0]

@@ -32,6 +32,7 @@ def test_missing_files(tmp_path) -> None:
     refused("NO-FILES", "nowhere.root", path_or_paths=tmp_path / "nowhere.root")
     refused("NO-FILES", "glob", "none*.root", path_or_paths=f"{tmp_path}/none*.root")
     refused("NO-FILES", "folder", path_or_paths=tmp_path)
+    refused("NO-FILES", "copied or mounted", path_or_paths="root://eos.example//jets.root")
     refused("NO-FILES", path_or_paths=[])
     refused("NO-FILES", path_or_paths="x" * 4096 + ".root")
 

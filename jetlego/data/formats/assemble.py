@@ -97,6 +97,8 @@ def _carry(name: str, chunk: Chunk, constituents: Arrays, jet: Arrays) -> None:
 def _own_columns(chunk: Chunk) -> Arrays:
     """Return pt, eta, phi, energy (float32) from the jet's own momentum; mass too where there are no constituents."""
     own = chunk.jet_momenta()
+    if chunk.schema.frame == "relative":  # so that nobody takes these angles for those of the detector
+        return {"jet_frame_relative": np.ones(len(chunk.layout.counts), bool)}
     if own is None:
         return {}
     out = {"jet_pt": kinematics.pt(own), "jet_eta": kinematics.eta(own), "jet_phi": kinematics.phi(own),
