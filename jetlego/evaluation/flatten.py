@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jetlego.conventions import FloatArray
+from jetlego.conventions import BoolArray, FloatArray
 from jetlego.errors import ConfigError
 from jetlego.evaluation.checks import checked_column, checked_weight
 from jetlego.evaluation.roc import inverse, roc
@@ -90,3 +90,15 @@ def recnn_figures(
     middle = int(np.flatnonzero(np.isclose(RECNN_EFFICIENCIES, 0.5))[0])
     rejection = recnn_rejection_curve(label, score, weight=weight)[middle]
     return roc(label, score, weight=weight).auc, float(rejection)
+
+
+def core_seeds(figures: npt.ArrayLike) -> BoolArray:
+    """Return which of (R,) figures of repeated trainings count in RecNN's mean and spread.
+
+    Left out are those farther than three standard deviations from the mean of the core, which lies between the
+    percentiles 1/6 and 5/6: a training that fell apart does not move the result (arXiv:1702.00748, its notebooks).
+    """
+    values = np.asarray(figures, dtype=np.float64)
+    low, high = np.quantile(values, [1.0 / 6.0, 5.0 / 6.0])
+    core = values[(values >= low) & (values <= high)]
+    return np.abs(values - core.mean()) <= 3.0 * core.std()

@@ -13,6 +13,7 @@ from jetlego.data.yaml_reader import parse_yaml
 from jetlego.errors import ConfigError
 from jetlego.evaluation.calibration import reliability
 from jetlego.evaluation.paired import paired_differences
+from jetlego.evaluation.roc import working_point
 from jetlego.evaluation.sculpting import mass_sculpting
 from jetlego.report.cards import Card, Section, card, section
 from jetlego.report.contents import ReportContents
@@ -20,8 +21,8 @@ from jetlego.report.curves import Pair, pair_of
 from jetlego.report.format import cell, rejection_text, with_error
 from jetlego.report.labels import axis_label
 from jetlego.report.page import render
+from jetlego.report.performance import mass_edges
 from jetlego.report.plots.calibration import plot_calibration
-from jetlego.report.plots.histogram import round_edges
 from jetlego.report.plots.learning import has_column, plot_learning_of_runs
 from jetlego.report.plots.rejection import plot_rejection
 from jetlego.report.plots.roc import plot_roc
@@ -138,7 +139,9 @@ def _sculpting(runs: Runs, pairs: Mapping[str, Pair]) -> Card | str:
         return "Mass sculpting: no run has the column jet_mass."
     masses = {name: np.asarray(one.jet["jet_mass"], np.float64)[pairs[name].members] for name, one in with_mass.items()}
     first = next(iter(masses))
-    edges = round_edges(masses[first][~pairs[first].truth], bins=40)
+    pair = pairs[first]
+    half = working_point(pair.truth, pair.score, signal_efficiency=0.5, weight=pair.weight)
+    edges = mass_edges(masses[first][~pair.truth], half.background_efficiency)
     cuts = {
         name: mass_sculpting(pairs[name].truth, pairs[name].score, mass, bins=edges, weight=pairs[name].weight)
         for name, mass in masses.items()

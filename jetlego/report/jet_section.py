@@ -18,6 +18,7 @@ from jetlego.report.plots.tree import plot_trees
 _JET_COLUMNS = ("jet_pt", "jet_eta", "jet_mass", "jet_sdmass", "jet_nparticles", "jet_energy")
 _HALF_WIDTH = 0.9
 _MOST_TREES = 4
+_TREE_NAMES = {"kt": "kT", "anti_kt": "Anti-kT", "cambridge_aachen": "Cambridge/Aachen"}
 
 
 def jets_section(contents: ReportContents) -> Section:
@@ -86,7 +87,8 @@ def _trees(jets: Jets, contents: ReportContents | None) -> Card | str:
     else:
         history, made_by = cluster(chosen.p4, chosen.jet_ptr, algorithm="cambridge_aachen"), "Cambridge/Aachen"
     figure = plot_trees({name: samples.one_tree(history, i) for i, name in enumerate(examples)})
-    caption = f"{made_by} tree of a jet with the median number of constituents; branches as thick as their momentum."
+    caption = f"{_TREE_NAMES.get(made_by, made_by)} tree of a jet with the median number of constituents"
+    caption += "; branches as thick as their momentum."
     if len(examples) < len(jets.classes):
         caption += f" The first {len(examples)} classes."
     return card("Clustering trees", figure, caption, wide=True)

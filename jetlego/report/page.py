@@ -138,6 +138,8 @@ def _subtitle(contents: ReportContents) -> str:
 
 
 def _counts(contents: ReportContents) -> list[tuple[str, str]]:
-    """Return the number of test jets of each class."""
+    """Return the number of test jets of each class, and how much of their weight is negative if any is."""
     counts = np.bincount(contents.label[contents.label >= 0], minlength=len(contents.classes))
-    return [(name, cell(int(n))) for name, n in zip(contents.classes, counts, strict=True)]
+    rows = [(name, cell(int(n))) for name, n in zip(contents.classes, counts, strict=True)]
+    negative = contents.figures.get("negative_weight_fraction", 0.0)
+    return [*rows, ("negative weight", f"{100 * negative:.2g} % of all")] if negative else rows

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from jetlego.conventions import FloatArray
 from jetlego.evaluation.calibration import Reliability, reliability, top_label_reliability
 from jetlego.evaluation.dependence import efficiency_in_bins
 from jetlego.evaluation.roc import working_point
@@ -161,12 +162,19 @@ def _efficiency(contents: ReportContents, name: str) -> Card | str:
     return card(f"Efficiency by {_TITLES[name]}", figure, caption)
 
 
+def mass_edges(mass: FloatArray, background_efficiency: float) -> FloatArray:
+    """Return bins for the background's mass spectrum, fewer if few jets pass the cut."""
+    passing = background_efficiency * mass.size
+    return round_edges(mass, bins=int(np.clip(passing / 5, 8, _MASS_BINS)))
+
+
 def _sculpting(contents: ReportContents, name: str) -> Card | str:
     pair = pair_of(contents, contents.signal)
     mass = np.asarray(contents.jet[name], dtype=np.float64)[pair.members]
     if not pair.complete or not np.isfinite(mass).all():
         return f"Sculpting of {name}: needs signal and background with finite values."
-    edges = round_edges(mass[~pair.truth], bins=_MASS_BINS)
+    half = working_point(pair.truth, pair.score, signal_efficiency=0.5, weight=pair.weight)
+    edges = mass_edges(mass[~pair.truth], half.background_efficiency)
     cuts = {
         rf"$\varepsilon_S$ = {100 * p:.0f} %": mass_sculpting(
             pair.truth, pair.score, mass, signal_efficiency=p, bins=edges, weight=pair.weight

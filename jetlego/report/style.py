@@ -119,7 +119,7 @@ def new_figure(*, rows: int = 1, height: float = HEIGHT, **options: Any) -> tupl
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height))
-    figure.subplots_adjust(left=0.132, right=0.975, bottom=0.56 / height, top=1 - 0.14 / height, hspace=0.1)
+    figure.subplots_adjust(left=0.154, right=0.978, bottom=0.56 / height, top=1 - 0.14 / height, hspace=0.1)
     return figure, figure.subplots(rows, **options)
 
 

@@ -4,7 +4,13 @@ from scipy.interpolate import interp1d
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from jetlego.errors import ConfigError
-from jetlego.evaluation.flatten import RECNN_EFFICIENCIES, flat_weights, recnn_figures, recnn_rejection_curve
+from jetlego.evaluation.flatten import (
+    RECNN_EFFICIENCIES,
+    core_seeds,
+    flat_weights,
+    recnn_figures,
+    recnn_rejection_curve,
+)
 
 
 def sample(num_jets=20_000, seed=0):
@@ -62,6 +68,14 @@ def test_flattening_takes_away_what_the_spectrum_gives():
     # Both spectra flat on the same span: pT alone tells nothing, up to the width of a bin.
     assert auc == pytest.approx(0.5, abs=0.01)
     assert roc_auc_score(label, pt) > 0.6
+
+
+def test_a_failed_training_is_left_out_of_the_mean():
+    figures = np.array([0.918, 0.919, 0.9185, 0.9182, 0.9188, 0.9184, 0.52])
+    np.testing.assert_array_equal(core_seeds(figures), figures > 0.9)
+    # By hand: of 0..6 the core is 1..5, mean 3, deviation sqrt(2), so that everything within 4.24 stays.
+    assert core_seeds(np.arange(7.0)).all()
+    np.testing.assert_array_equal(core_seeds([0.0, 1, 2, 3, 4, 5, 8]), [True] * 6 + [False])
 
 
 def test_bins_are_positive():

@@ -37,8 +37,8 @@ def plot_sculpting(
         below.axhline(1.0, color=FAINT, lw=1.0, ls=(0, (2, 3)))
         below.set(xlabel=axis, ylabel="after / before", xlim=(first.edges[0], first.edges[-1]), ylim=(0, None))
         # Room for a line of legend above the highest bin of each spectrum.
-        top = max(float(np.max([cut.before, cut.after])) for cut in cuts.values()) or 1.0
-        axes.set_ylim(0, top * (1.25 + 0.12 * len(cuts)))
+        top = max(float(np.max([cut.before, cut.after + cut.after_error])) for cut in cuts.values()) or 1.0
+        axes.set_ylim(0, top * (1.15 + 0.12 * len(cuts)))
         axes.set_ylabel(f"fraction of jets / {np.diff(first.edges)[0]:.3g} GeV")
         legend(axes, loc="upper right")
         figure.align_ylabels()
