@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from jetlego.bricks.activations import activation as make_activation
-from jetlego.bricks.masks import Packing, blank
+from jetlego.bricks.masks import Packing, blank, real_index
 from jetlego.bricks.neighbours import NeighbourRule, nearest, rows_of
 from jetlego.bricks.norms import MaskedBatchNorm
 from jetlego.bricks.registry import brick
+from jetlego.conventions import IntArray
 
 
 @brick(
@@ -64,24 +66,27 @@ class EdgeConv(nn.Module):
         self.rest = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(channels))
         self.norms = nn.ModuleList(MaskedBatchNorm(in_dim=c) for c in channels)
         self.activation = make_activation(activation)
+        if isinstance(self.activation, nn.ReLU):
+            self.activation.inplace = True  # always after a norm or a sum, neither of which needs its output again
         self.has_shortcut = shortcut
         if shortcut and in_dim != self.out_dim:
             self.shortcut = nn.Linear(in_dim, self.out_dim, bias=False)
             self.shortcut_norm = MaskedBatchNorm(in_dim=self.out_dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, points: Tensor | None = None, *, ptr: Tensor | None = None,
-                n_max: int = 0, edge_index: Tensor | None = None) -> Tensor:  # fmt: skip
+                n_max: int = 0, counts: IntArray | None = None,
+                edge_index: Tensor | None = None) -> Tensor:  # fmt: skip
         """Return (B, N, out_dim) of ``x (B, N, in_dim)`` with ``mask``, or (P, out_dim) of ``x (P, in_dim)``.
 
         Packed items come with ``ptr`` and ``n_max``, or with ``edge_index (2, E)``, [source; target], in place of
-        neighbours.
+        neighbours. ``counts (B,)``, the sizes of the sets on the host, spares work on neighbours that are not there.
         ``points (..., C)`` are the coordinates of the neighbourhood, by default ``x`` itself.
         """
         points = x if points is None else points
         if edge_index is not None:
             return self._joined(x, self._over_list(x, edge_index), None)
         if ptr is not None:
-            return self._packed(x, points, Packing.of(ptr, x.shape[0], n_max))
+            return self._packed(x, points, Packing.of(ptr, x.shape[0], n_max), counts)
         mask = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
         x = blank(x, mask)
         index, real = nearest(points, mask, self.k, rule=self.neighbours)
@@ -90,29 +95,41 @@ class EdgeConv(nn.Module):
         every = None if self.neighbours == "weaver" else mask.flatten()
         return blank(self._joined(x.flatten(0, 1), heard, every).unflatten(0, mask.shape), mask)
 
-    def _packed(self, x: Tensor, points: Tensor, packing: Packing) -> Tensor:
+    def _packed(self, x: Tensor, points: Tensor, packing: Packing, counts: IntArray | None) -> Tensor:
         if self.neighbours == "weaver":  # its padding takes part
             return packing.unpad(self.forward(packing.pad(x), packing.mask, packing.pad(points)))
         index, real = nearest(packing.pad(points), packing.mask, self.k, rule=self.neighbours)
         home = packing.slot.new_zeros(packing.mask.numel() + 1)  # slot -> packed row
         home = home.index_copy(0, packing.slot, torch.arange(x.shape[0], device=x.device))
         rows = packing.unpad(home[:-1].index_select(0, rows_of(index).flatten()).reshape(index.shape))
-        return self._joined(x, self._over_rows(x, rows, packing.unpad(real)), None)
+        real = packing.unpad(real)
+        if counts is None:
+            return self._joined(x, self._over_rows(x, rows, real), None)
+        total = int((counts * np.minimum(counts - 1, rows.shape[1]).clip(min=0)).sum())
+        if total == rows.numel():
+            return self._joined(x, self._over_rows(x, rows, None), None)
+        edge = real_index(real, total)
+        target = edge // max(1, rows.shape[1])
+        return self._joined(x, self._over_list(x, torch.stack([rows.flatten().index_select(0, edge), target])), None)
 
-    def _over_rows(self, x: Tensor, rows: Tensor, real: Tensor) -> Tensor:
+    def _over_rows(self, x: Tensor, rows: Tensor, real: Tensor | None) -> Tensor:
         """Mean or maximum over neighbours ``rows (R, K)`` of items ``x (R, C)``, where ``real (R, K)``."""
-        every = None if self.neighbours == "weaver" else real
-        edge = self._layers(self._first(x, rows), every)
+        if rows.shape[1] == 0:
+            return x.new_zeros(x.shape[0], self.out_dim)
+        every = None if self.neighbours == "weaver" or real is None else real.flatten()
+        edge = self._layers(self._first(x, rows).flatten(0, 1), every).unflatten(0, rows.shape)
+        if real is None:
+            return edge.amax(1) if self.reduce == "max" else edge.mean(1)
         if self.reduce == "max":
             found = edge.masked_fill(~real.unsqueeze(-1), -torch.inf)
             empty = ~real.any(1, keepdim=True)
-            return found.amax(1).masked_fill(empty, 0) if rows.shape[1] else edge.sum(1)
+            return found.amax(1).masked_fill(empty, 0)
         return edge.sum(1) / real.sum(1, keepdim=True).clamp(min=1).to(edge.dtype)
 
     def _over_list(self, x: Tensor, edge_index: Tensor) -> Tensor:
         source, target = edge_index
         receiver, sender = self._split(x)
-        edge = self._layers(receiver.index_select(0, target) + sender.index_select(0, source), None)
+        edge = self._layers(_take(receiver, target) + _take(sender, source), None)
         start = edge.new_zeros(x.shape[0], edge.shape[1])
         if self.reduce == "max":
             return start.scatter_reduce(0, target.unsqueeze(1).expand_as(edge), edge, "amax", include_self=False)
@@ -148,5 +165,5 @@ class EdgeConv(nn.Module):
 
 
 def _take(x: Tensor, rows: Tensor) -> Tensor:
-    """Return rows (R, K) of x (R, C) as (R, K, C); the fastest of four ways, forward and backward."""
-    return x.gather(0, rows.reshape(-1, 1).expand(-1, x.shape[1])).unflatten(0, rows.shape)
+    """Return rows (...) of x (R, C) as (..., C); the fastest of four ways, forward and backward."""
+    return x.gather(0, rows.reshape(-1, 1).expand(-1, x.shape[1])).reshape(*rows.shape, x.shape[1])

@@ -39,11 +39,15 @@ def pad(packed: Tensor, ptr: Tensor, n_max: int) -> Tensor:
 
 def pack(padded: Tensor, mask: Tensor, total: int) -> Tensor:
     """Return the real items of (B, N, ...) as (P, ...), in order; ``total`` is P, the number of real items."""
-    flat = mask.flatten()
+    return padded.flatten(0, 1).index_select(0, real_index(mask, total))
+
+
+def real_index(flags: Tensor, total: int) -> Tensor:
+    """Return (total,) int64, where the flattened ``flags`` are True, in order; ``total`` is how often that is."""
+    flat = flags.flatten()
     target = (flat.cumsum(0) - 1).masked_fill(~flat, total)
-    here = torch.arange(flat.shape[0], device=mask.device)
-    source = here.new_zeros(total + 1).index_copy(0, target, here)[:total]
-    return padded.flatten(0, 1).index_select(0, source)
+    here = torch.arange(flat.shape[0], device=flags.device)
+    return here.new_zeros(total + 1).index_copy(0, target, here)[:total]
 
 
 def unpad(padded: Tensor, ptr: Tensor, total: int) -> Tensor:

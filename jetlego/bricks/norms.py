@@ -53,13 +53,19 @@ class MaskedBatchNorm(nn.Module):
         """Normalise ``x (..., in_dim)``; ``mask (...)`` says which items count, and the others come out zero."""
         x = blank(x, mask)
         if not self.training:
-            return blank(self._by_running(x.reshape(-1, x.shape[-1])).reshape(x.shape), mask)
+            return blank(self._by_torch(x), mask)
+        if mask is None and x.shape[-1] > 0 and x.numel() > x.shape[-1]:
+            self.num_batches_tracked += 1
+            return self._by_torch(x)
         mean, var = self._statistics(x, mask)
         scale = self.weight * (var + self.eps).rsqrt()
         return blank(x * scale.to(x.dtype) + (self.bias - mean * scale).to(x.dtype), mask)
 
-    def _by_running(self, rows: Tensor) -> Tensor:
-        return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+    def _by_torch(self, x: Tensor) -> Tensor:
+        rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])  # a view would make what follows in place copy
+        running = self.running_mean, self.running_var
+        rows = F.batch_norm(rows, *running, self.weight, self.bias, self.training, self.momentum, self.eps)
+        return rows if x.dim() == 2 else rows.reshape(x.shape)
 
     def _statistics(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         items = at_least_float32(x).reshape(-1, x.shape[-1])
@@ -78,8 +84,8 @@ class MaskedBatchNorm(nn.Module):
     def _track(self, mean: Tensor, var: Tensor, count: Tensor) -> None:
         with torch.no_grad():
             unbiased = var * (count / (count - 1).clamp(min=1))
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum * (count > 0))
-            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum * (count > 1))
+            for old, new, least in ((self.running_mean, mean, 0), (self.running_var, unbiased, 1)):
+                old.lerp_(new.to(old.dtype), (count > least).to(old.dtype) * self.momentum)
             self.num_batches_tracked += 1
 
 

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from jetlego.bricks.activations import activation as make_activation
-from jetlego.bricks.masks import at_least_float32, blank, pad, padded_mask
+from jetlego.bricks.masks import at_least_float32, blank, pad, padded_mask, padded_slots, real_index
 from jetlego.bricks.norms import MaskedBatchNorm
 from jetlego.bricks.registry import brick
+from jetlego.conventions import IntArray
 
 FLOOR = 1e-8
 """Least value of which a logarithm is taken, that of weaver-core."""
@@ -112,8 +113,14 @@ class PairBias(nn.Module):
         names = [activation] * len(hidden) + [activation if last_activation else "identity"]
         self.activations = nn.ModuleList(make_activation(name) for name in names)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, *, ptr: Tensor | None = None, n_max: int = 0) -> Tensor:
-        """Return (B, out_dim, N, N) of four-momenta ``x (B, N, 4)`` in GeV, or ``x (P, 4)`` with ``ptr``, ``n_max``."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, ptr: Tensor | None = None, n_max: int = 0,
+                counts: IntArray | None = None) -> Tensor:  # fmt: skip
+        """Return (B, out_dim, N, N) of four-momenta ``x (B, N, 4)`` in GeV, or ``x (P, 4)`` with ``ptr``, ``n_max``.
+
+        ``counts (B,)``, the sizes of the sets on the host, spares the work on pairs that are not there.
+        """
+        if ptr is not None and counts is not None and counts.max(initial=0) <= n_max:
+            return self._of_real_pairs(at_least_float32(x), ptr, n_max, counts)
         if ptr is not None:
             x, mask = pad(x, ptr, n_max), padded_mask(ptr, n_max)
         x = at_least_float32(blank(x, mask))
@@ -121,6 +128,23 @@ class PairBias(nn.Module):
         real = None if mask is None else mask.index_select(1, row) & mask.index_select(1, column)
         pair = self.embed(lund_pair(x.index_select(1, row), x.index_select(1, column)), real)  # (B, T, out_dim)
         return mirror(pair.mT.contiguous(), x.shape[1])
+
+    def _of_real_pairs(self, x: Tensor, ptr: Tensor, n_max: int, counts: IntArray) -> Tensor:
+        """Embed each particle with itself and the real pairs below the diagonal, and put the latter on both sides."""
+        row, column = torch.tril_indices(n_max, n_max, -1, device=x.device)
+        mask = padded_mask(ptr, n_max)
+        below = real_index(mask.index_select(1, row), int((counts * (counts - 1) // 2).sum()))
+        pairs = max(1, row.shape[0])
+        owner, which = below // pairs, below % pairs
+        start, i, j = ptr.index_select(0, owner), row.index_select(0, which), column.index_select(0, which)
+        first, second = x.index_select(0, start + i), x.index_select(0, start + j)
+        bias = self.embed(lund_pair(torch.cat([x, first]), torch.cat([x, second])))
+        corner, slot = owner * n_max**2, padded_slots(ptr, x.shape[0], n_max)
+        diagonal = slot * n_max + slot % n_max
+        where = torch.cat([diagonal, corner + i * n_max + j, corner + j * n_max + i])
+        flat = bias.new_zeros(mask.shape[0] * n_max**2, self.out_dim)
+        flat = flat.index_copy(0, where, torch.cat([bias, bias[x.shape[0] :]]))
+        return flat.unflatten(0, (mask.shape[0], n_max, n_max)).permute(0, 3, 1, 2).contiguous()
 
     def embed(self, pair: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return biases (..., out_dim) of pair features (..., 4); those outside ``mask (...)`` come out zero."""

@@ -79,12 +79,17 @@ def on_constituents(module: nn.Module, x: Tensor, jets: Any, **along: Tensor | N
     packed where the brick gives items, (B, ...) where it gives one thing a jet.
     """
     if "packed" in views_of(module):
-        where = {"ptr": jets.jet_ptr, "n_max": jets.max_constituents}
+        where = packed_view(jets)
         return module(x, **along, **{k: v for k, v in where.items() if k in arguments_of(type(module))})
     packing = Packing.of(jets.jet_ptr, x.shape[0], jets.max_constituents)
     padded = {k: v if v is None or v.dim() > 3 else packing.pad(v) for k, v in along.items()}
     result = module(packing.pad(x), packing.mask, **padded)
     return packing.unpad(result) if result.dim() == 3 else result
+
+
+def packed_view(jets: Any) -> dict[str, Any]:
+    """Return what tells a brick where the packed items of each jet lie."""
+    return {"ptr": jets.jet_ptr, "n_max": jets.max_constituents, "counts": jets.counts}
 
 
 def views_of(module: nn.Module) -> frozenset[str]:

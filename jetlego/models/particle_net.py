@@ -14,7 +14,7 @@ from jetlego.bricks.masks import set_mean
 from jetlego.bricks.neighbours import NeighbourRule
 from jetlego.bricks.norms import MaskedBatchNorm
 from jetlego.bricks.registry import brick
-from jetlego.models.inputs import angles_to_jet, constituents_of, momenta_of
+from jetlego.models.inputs import angles_to_jet, constituents_of, momenta_of, packed_view
 
 _TAKES = {"jets": "batch"}
 _GIVES = {"logits": "logits[num_classes]"}
@@ -62,7 +62,7 @@ class ParticleNet(nn.Module):
         """Return logits (B, K) of a ``JetBatch``."""
         x, p4 = constituents_of(jets), momenta_of(jets)
         points = angles_to_jet(p4, jets.jet_ptr).to(x.dtype)
-        return self.logits(x, points, ptr=jets.jet_ptr, n_max=jets.max_constituents)
+        return self.logits(x, points, **packed_view(jets))
 
     def logits(self, x: Tensor, points: Tensor, mask: Tensor | None = None, **packed: Any) -> Tensor:
         """Return logits (B, K) of features (B, N, F) and points (B, N, 2) with ``mask``, or packed with ``ptr``."""

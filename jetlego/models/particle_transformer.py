@@ -14,7 +14,7 @@ from jetlego.bricks.norms import MaskedBatchNorm
 from jetlego.bricks.pairs import PairBias
 from jetlego.bricks.registry import brick
 from jetlego.bricks.transformer import Transformer
-from jetlego.models.inputs import constituents_of, momenta_of
+from jetlego.models.inputs import constituents_of, momenta_of, packed_view
 
 _TAKES = {"jets": "batch"}
 _GIVES = {"logits": "logits[num_classes]"}
@@ -78,11 +78,12 @@ class ParticleTransformer(nn.Module):
     def forward(self, jets: Any) -> Tensor:
         """Return logits (B, K) of a ``JetBatch``."""
         p4 = None if self.pair_bias is None else momenta_of(jets)
-        return self.logits(constituents_of(jets), p4, ptr=jets.jet_ptr, n_max=jets.max_constituents)
+        return self.logits(constituents_of(jets), p4, **packed_view(jets))
 
     def logits(self, x: Tensor, p4: Tensor | None, mask: Tensor | None = None, **packed: Any) -> Tensor:
         """Return logits (B, K) of features (B, N, F) and p4 (B, N, 4) with ``mask``, or packed with ``ptr``."""
         pair = None if self.pair_bias is None else self.pair_bias(p4, mask, **packed)
+        packed.pop("counts", None)
         x = self.transformer(self.embed(x, mask), mask, pair, **packed)
         return self.head(self.class_attention(x, mask, **packed))
 

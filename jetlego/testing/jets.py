@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +40,8 @@ def batch_of(features: Tensor, p4: Tensor, counts: Sequence[int], *, label: Tens
     ptr = torch.tensor([0, *counts]).cumsum(0)
     owner = segment_index(ptr, len(features))
     most = max(counts, default=0) + spare
-    return JetBatch(len(counts), most, ptr, owner, constituents=features, p4=p4, label=label)
+    host = np.array(counts, np.int64)
+    return JetBatch(len(counts), most, ptr, owner, constituents=features, p4=p4, label=label, counts=host)
 
 
 def permuted_batch(jets: JetBatch, *, seed: int = 1) -> JetBatch:

@@ -102,7 +102,7 @@ def test_packed_equals_padded(name, training):
     padded = models[0].logits(*args, padded_mask(jets.jet_ptr, 20))
     torch.testing.assert_close(models[1](jets), padded, rtol=1e-9, atol=1e-9)
     for (key, a), b in zip(models[0].named_buffers(), models[1].buffers(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=key)
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=lambda m, key=key: f"{key}: {m}")
 
 
 @pytest.mark.parametrize(
