@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jetlego.atomic import written_aside
 from jetlego.data.generate.layout import JetTable
-from jetlego.errors import EnvironmentFault, JetlegoError
+from jetlego.errors import JetlegoError
 
 TREE = "tree"
 ROWS_A_WRITE = 50_000
@@ -39,26 +38,18 @@ def write_jets(path: Path, tables: Iterable[JetTable], *, note: str = "", level:
     Raises
     ------
     EnvironmentFault
-        ``NOT-WRITABLE`` if the file cannot be made; nothing is left behind.
+        ``NOT-WRITABLE`` or ``DISK-FULL``; nothing is left behind.
     """
-    temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = _write(temporary, tables, note, level)
-        temporary.replace(path)
-    except OSError as error:
-        raise EnvironmentFault("NOT-WRITABLE", f"{path}: {error.strerror or error}") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
-    return written
+    with written_aside(path) as temporary:
+        return _write(temporary, tables, note, level)
 
 
 def _write(path: Path, tables: Iterable[JetTable], note: str, level: int) -> int:
     import uproot
 
     written, tree = 0, None
-    with uproot.recreate(path, compression=uproot.ZSTD(level)) as file:
+    # Given a stream and not a path, uproot does not write the temporary name into the file.
+    with path.open("w+b") as stream, uproot.recreate(stream, compression=uproot.ZSTD(level)) as file:
         for table in tables:
             if tree is None:
                 tree = file.mktree(TREE, _branch_types(table), title="jets")
