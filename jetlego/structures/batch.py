@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -14,33 +14,55 @@ from jetlego.errors import ConfigError, did_you_mean
 from jetlego.structures.plan import TreePlan
 
 
+class _Movable:
+    """Tensors, parts that hold tensors, and mappings of either, in the fields of a frozen dataclass."""
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """Return the same on another device; ``non_blocking`` copies need pinned memory."""
+        return self._map(lambda part: part.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the same in page-locked memory."""
+        return self._map(lambda part: part.pin_memory())
+
+    def _map(self, function: Callable[[Any], Any]) -> Self:
+        changed: dict[str, Any] = {}
+        for part in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, part.name)
+            if isinstance(value, Tensor | TreePlan | _Movable):
+                changed[part.name] = function(value)
+            elif isinstance(value, Mapping):
+                changed[part.name] = {name: function(item) for name, item in value.items()}
+        return replace(self, **changed)  # type: ignore[type-var]
+
+
 @dataclass(frozen=True, eq=False)
-class TreeBatch:
-    """One tree of each of B jets.
+class TreeBatch(_Movable):
+    """One tree of each of B jets; rows stand in the order of the plan.
 
     Parameters
     ----------
     features
-        (T, F) node features, scaled, in the row order of the plan.
+        (T, F) node features, scaled.
     plan
         Levels, children and roots.
+    targets
+        (T, G) node features that a network shall predict, unscaled, or None.
+    p4
+        (T, 4) float64 four-momenta of the nodes in GeV, or None.
+    pairs
+        (B, N, N, K) features of the lowest common ancestor of each two constituents, 0 in the padding, or None.
     """
 
     features: Tensor
     plan: TreePlan
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TreeBatch:
-        """Return the same on another device."""
-        features = self.features.to(device, non_blocking=non_blocking)
-        return TreeBatch(features, self.plan.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> TreeBatch:
-        """Return the same in page-locked memory."""
-        return TreeBatch(self.features.pin_memory(), self.plan.pin_memory())
+    targets: Tensor | None = None
+    p4: Tensor | None = None
+    pairs: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class JetBatch:
+class JetBatch(_Movable):
     """B jets with P constituents in all, packed; the sizes are Python integers, so no model reads one back.
 
     Parameters
@@ -109,21 +131,3 @@ class JetBatch:
             what = "the jets were prepared without trees" if not self.trees else f"no tree '{name or '(unnamed)'}'"
             raise ConfigError("NO-TREE", what, did_you_mean(name or "", self.trees))
         return self.trees[name]
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> JetBatch:
-        """Return the batch on another device; ``non_blocking`` copies need pinned memory."""
-        return self._map(lambda part: part.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> JetBatch:
-        """Return the batch in page-locked memory."""
-        return self._map(lambda part: part.pin_memory())
-
-    def _map(self, function: Callable[[Any], Any]) -> JetBatch:
-        changed: dict[str, Any] = {}
-        for part in fields(self):
-            value = getattr(self, part.name)
-            if isinstance(value, Tensor):
-                changed[part.name] = function(value)
-            elif isinstance(value, Mapping):
-                changed[part.name] = {name: function(item) for name, item in value.items()}
-        return replace(self, **changed)

@@ -290,3 +290,21 @@ def ln_mass(nodes: Nodes) -> FloatArray:
 def is_leaf(nodes: Nodes) -> FloatArray:
     """1 at constituents, 0 elsewhere."""
     return nodes.forest.is_leaf.astype(float)
+
+
+# Where a node stands in the tree, and at which distance its children merged.
+
+
+@node_feature()
+def depth(nodes: Nodes) -> FloatArray:
+    """Steps from the root."""
+    return nodes.forest.depth.astype(float)
+
+
+@node_feature(inner_only=True)
+def ln_dij(nodes: Nodes) -> FloatArray:
+    """Ln of the distance of clustering at which the children merged."""
+    forest, history = nodes.forest, nodes.history
+    merge = nodes.inner - forest.node_ptr[forest.jet_of_node[nodes.inner]]  # its number in the jet, leaves first
+    jet = forest.jet_of_node[nodes.inner]
+    return safe_log(history.dij[history.merge_ptr[jet] + merge - np.diff(forest.jet_ptr)[jet]])

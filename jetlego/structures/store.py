@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from jetlego.clustering.cluster import cluster
-from jetlego.clustering.history import History
 from jetlego.clustering.packed import offsets_of
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.jets import Jets
-from jetlego.errors import ConfigError, DataError, did_you_mean
+from jetlego.errors import DataError
 from jetlego.structures import _kernels
-from jetlego.structures.batch import JetBatch, TreeBatch
-from jetlego.structures.forest import Forest, grow_trees
-from jetlego.structures.node_features import feature_names, node_features
-from jetlego.structures.plan import plan_trees
+from jetlego.structures.batch import JetBatch
 from jetlego.structures.scaler import NodeScaler
+from jetlego.structures.tree_store import TreeSpec, TreeStore, prepare_tree
 
-
-@dataclass(frozen=True)
-class TreeSpec:
-    """How one tree of each jet is made.
-
-    Parameters
-    ----------
-    algorithm
-        As in :func:`jetlego.cluster`.
-    features
-        Node features: a set, a feature, or a list of either.
-    scaler
-        ``"robust"``, ``"standard"`` or ``"none"``.
-    radius
-        R of the distance; only ``dij`` depends on it.
-    order
-        Child order, as in :func:`jetlego.grow_trees`.
-    seed
-        Of random trees.
-    power
-        Exponent of ``genkt`` and ``ee_genkt``.
-    """
-
-    algorithm: str = "kt"
-    features: str | Sequence[str] = "lund_kinematics"
-    scaler: str = "robust"
-    radius: float = 1.0
-    order: str = "harder_left"
-    seed: int = 0
-    power: float | None = None
-
-    def cluster(self, p4: FloatArray, jet_ptr: IntArray, *, threads: int | None = None) -> History:
-        """Return the histories of packed jets."""
-        options: dict[str, Any] = {"radius": self.radius, "power": self.power, "seed": self.seed}
-        return cluster(p4, jet_ptr, algorithm=self.algorithm, threads=threads, **options)
-
-
-@dataclass(frozen=True)
-class TreeStore:
-    """One tree of each jet of a store: the forest, and its scaled features in breadth-first order, (T, F) float32."""
-
-    forest: Forest
-    features: FloatArray
-    scaler: NodeScaler
-
-    def batch(self, index: IntArray) -> TreeBatch:
-        """Return the trees of some jets."""
-        plan = plan_trees(self.forest, index)
-        out = np.empty((plan.num_rows, self.features.shape[1]), self.features.dtype)
-        cursor, forest = np.array(plan.level_ptr), self.forest
-        levels = forest.level_ptr, forest.level_size
-        _kernels.gather_levels(index, forest.node_ptr, *levels, cursor, self.features, out)
-        return TreeBatch(torch.from_numpy(out), plan)
+__all__ = ["JetStore", "TreeSpec", "TreeStore", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -118,19 +62,25 @@ class JetStore:
 
     @property
     def scalers(self) -> dict[str, NodeScaler]:
-        """{name: scaler} of the trees, for :func:`prepare` of other jets."""
-        return {name: tree.scaler for name, tree in self.trees.items()}
+        """{tree: scaler, tree.pairs: scaler of its pair features}, for :func:`prepare` of other jets."""
+        of_nodes = {name: tree.scaler for name, tree in self.trees.items()}
+        return of_nodes | {f"{n}.pairs": t.pair_scaler for n, t in self.trees.items() if t.pair_scaler is not None}
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """What ``build`` needs to know of the data.
 
-        ``node_dim``: width of the (first) tree's features; ``in_dim``: width of the constituent features, or of the
-        node features where there are none; ``num_classes``.
+        ``node_dims``: {tree: width of its features}; ``node_dim``: that of the first tree; ``in_dim``: width of the
+        constituent features, or ``node_dim`` where there are none; ``pair_dim``: number of pair features of the first
+        tree; ``num_classes``.
         """
-        sizes = {}
+        sizes: dict[str, Any] = {}
         if self.trees:
-            sizes["node_dim"] = sizes["in_dim"] = next(iter(self.trees.values())).features.shape[1]
+            first = next(iter(self.trees.values()))
+            sizes["node_dims"] = {name: tree.features.shape[1] for name, tree in self.trees.items()}
+            sizes["node_dim"] = sizes["in_dim"] = first.features.shape[1]
+            if first.pair_values is not None:
+                sizes["pair_dim"] = first.pair_values.shape[1]
         if self.constituents is not None:
             sizes["in_dim"] = self.constituents.shape[1]
         if self.classes:
@@ -157,7 +107,7 @@ class JetStore:
             jet_of_constituent=torch.from_numpy(np.repeat(np.arange(len(jets)), count)),
             constituents=self._rows(self.constituents, jets, ptr),
             p4=self._rows(self.p4, jets, ptr),
-            trees={name: tree.batch(jets) for name, tree in self.trees.items()},
+            trees={name: tree.batch(jets, int(count.max(initial=0))) for name, tree in self.trees.items()},
             jet={name: torch.from_numpy(values[jets]) for name, values in self.jet.items()},
             label=None if self.label is None else torch.from_numpy(self.label[jets]),
             weight=None if self.weight is None else torch.from_numpy(self.weight[jets]),
@@ -218,7 +168,7 @@ def prepare(
             raise DataError("RAGGED-MISMATCH", f"'{name}' has {len(values)} rows for {jets.num_jets} jets")
     grown = {}
     for name, spec in (trees or {}).items():
-        grown[name] = _prepare_tree(jets, spec, name, scalers, threads)
+        grown[name] = prepare_tree(jets, spec, name, scalers, threads)
     return JetStore(
         jet_ptr=jets.jet_ptr,
         constituents=None if constituent_features is None else np.ascontiguousarray(constituent_features, np.float32),
@@ -230,22 +180,3 @@ def prepare(
         classes=jets.classes,
     )
 
-
-def _prepare_tree(
-    jets: Jets, spec: TreeSpec, name: str, scalers: Mapping[str, NodeScaler] | None, threads: int | None
-) -> TreeStore:
-    names = feature_names(spec.features)
-    history = spec.cluster(jets.p4, jets.jet_ptr, threads=threads)
-    forest = grow_trees(history, order=spec.order)
-    values = node_features(history, forest, names, constituents=jets.constituents, missing=np.nan, threads=threads)
-    if scalers is None:
-        scaler = NodeScaler.fit(values, names, kind=spec.scaler)
-    elif name not in scalers:
-        raise ConfigError("UNKNOWN-KEY", f"no scaler for tree '{name}'", did_you_mean(name, scalers))
-    else:
-        scaler = scalers[name]
-    if scaler.names != names:
-        raise ConfigError("BAD-VALUE", f"the scaler of tree '{name}' is for {scaler.names}, its features are {names}")
-    features = np.empty(values.shape, np.float32)
-    _kernels.scaled_breadth_first(forest.node_ptr, forest.order, values, scaler.center, scaler.scale, features)
-    return TreeStore(forest, features, scaler)

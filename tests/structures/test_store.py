@@ -60,12 +60,57 @@ def test_scalers_are_fitted_once_and_passed_on(jets, store):
 
 
 def test_sizes_and_the_only_tree(jets, store):
-    assert store.sizes == {"node_dim": 14, "in_dim": 3, "num_classes": 2}
-    assert prepare(jets, trees={"kt": TreeSpec()}).sizes == {"node_dim": 14, "in_dim": 14, "num_classes": 2}
+    assert store.sizes == {"node_dims": {"kt": 14, "chain": 7}, "node_dim": 14, "in_dim": 3, "num_classes": 2}
+    only = prepare(jets, trees={"kt": TreeSpec(pairs=("depth", "ln_kt"))}).sizes
+    assert only == {"node_dims": {"kt": 14}, "node_dim": 14, "in_dim": 14, "pair_dim": 2, "num_classes": 2}
     with pytest.raises(ConfigError, match="valid: chain, kt"):
         store.batch([0]).tree()
     with pytest.raises(ConfigError, match="prepared without trees"):
         prepare(jets).batch([0]).tree()
+
+
+def test_targets_and_momenta_stand_in_the_rows_of_the_plan(jets):
+    spec = TreeSpec(targets=("ln_mass", "ln_z"), keep_p4=True)
+    tree = prepare(jets, trees={"kt": spec}).batch([0, 4, 3]).tree()
+    history = spec.cluster(jets.select([0, 4, 3]).p4, jets.select([0, 4, 3]).jet_ptr)
+    node = tree.plan.node_of_row.numpy()
+    assert np.array_equal(tree.p4, history.node_p4[node])
+    expected = node_features(history, grow_trees(history), ("ln_mass", "ln_z"), missing=np.nan)[node]
+    assert np.allclose(tree.targets, expected, equal_nan=True)
+
+
+def test_pairs_take_the_features_of_their_lowest_common_ancestor(jets):
+    spec = TreeSpec(algorithm="cambridge_aachen", pairs=("depth", "ln_dij", "ln_kt"), scaler="none")
+    pairs = prepare(jets, trees={"ca": spec}).batch([2, 0, 1, 4]).tree().pairs.numpy()
+    history = spec.cluster(jets.p4, jets.jet_ptr)
+    forest = grow_trees(history)
+    values = node_features(history, forest, spec.pairs)
+    assert pairs.shape == (4, 30, 30, 3)
+    for row, jet in enumerate([2, 0, 1, 4]):
+        base, count = forest.node_ptr[jet], history.num_constituents[jet]
+        above = [_ancestors(history, base, leaf) for leaf in range(count)]
+        for i in range(count):
+            for j in range(count):
+                common = next(node for node in above[i] if node in above[j])
+                assert np.allclose(pairs[row, i, j], values[base + common], rtol=1e-6)
+        assert (pairs[row, count:] == 0).all()
+        assert (pairs[row, :, count:] == 0).all()
+
+
+def _ancestors(history, base, node):
+    """Return a node and those above it, lowest first, as FastJet's child pointers tell."""
+    path = []
+    while node >= 0:
+        path.append(node)
+        node = history.child[base + node]
+    return path
+
+
+def test_pair_scalers_travel_too(jets):
+    spec = {"kt": TreeSpec(pairs="ln_kt")}
+    store = prepare(jets, trees=spec)
+    other = prepare(jets.select(slice(0, 5)), trees=spec, scalers=store.scalers)
+    assert np.array_equal(other.batch([4]).tree().pairs, store.batch([4]).tree().pairs)
 
 
 def test_moving_keeps_everything(store):
