@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 Gradient: TypeAlias = Literal["implicit", "unrolled"]
 Epsilon: TypeAlias = float | Tensor
 
-START, STAGES = 0.1, 12
+START, STAGES = 0.1, 10
 """First eps; number of halvings where eps is a tensor."""
 UPDATES, NEWTON, LAST = 4, 3, 6
 """Sinkhorn updates and Newton steps at each eps; Newton steps at the last one."""

@@ -35,7 +35,7 @@ def test_log_cosh_of_huge_residuals():
     torch.testing.assert_close(x.grad, torch.tensor([1.0, -1.0]).double())
 
 
-GRID = torch.linspace(0.0, 4.0, 2001, dtype=torch.float64)
+GRID = torch.linspace(0.0, 4.0, 1001, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(("name", "statistic"), [
@@ -45,7 +45,7 @@ GRID = torch.linspace(0.0, 4.0, 2001, dtype=torch.float64)
 def test_minimiser(name, statistic):
     y, w = draw(51).exp(), torch.arange(1, 52).double()
     cost = torch.stack([losses.get(name)(c.expand(51), y, weight=w) for c in GRID])
-    torch.testing.assert_close(GRID[cost.argmin()], statistic(y, w), atol=2e-3, rtol=0)
+    torch.testing.assert_close(GRID[cost.argmin()], statistic(y, w), atol=4e-3, rtol=0)
 
 
 def quantile(y: torch.Tensor, w: torch.Tensor, q: float) -> torch.Tensor:
@@ -57,7 +57,7 @@ def quantile(y: torch.Tensor, w: torch.Tensor, q: float) -> torch.Tensor:
 def test_pinball_minimiser_is_the_weighted_quantile(q):
     y, w = draw(51).exp(), torch.arange(1, 52).double()
     cost = torch.stack([losses.pinball(c.expand(51, 1), y, weight=w, quantiles=[q]) for c in GRID])
-    torch.testing.assert_close(GRID[cost.argmin()], quantile(y, w, q), atol=2e-3, rtol=0)
+    torch.testing.assert_close(GRID[cost.argmin()], quantile(y, w, q), atol=4e-3, rtol=0)
 
 
 def test_pinball_median_is_half_the_absolute_error():

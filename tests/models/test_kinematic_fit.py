@@ -61,7 +61,7 @@ def test_gradients():
     masses = torch.tensor(MASSES, dtype=torch.float64)
 
     def run(jets, sigma, masses):
-        return kinematic_fit(jets, sigma, groups=GROUPS, masses=masses, steps=25).pulls
+        return kinematic_fit(jets, sigma, groups=GROUPS, masses=masses, steps=15).pulls
 
     inputs = [x.requires_grad_() for x in (jets, sigma, masses)]
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-5, rtol=1e-4, fast_mode=True)
