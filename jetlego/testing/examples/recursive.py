@@ -28,7 +28,16 @@ def _example(spec: Any, **options: Any) -> Example:
     return Example(spec=spec, given={"in_dim": 3}, inputs=trees, skip=_DEVICES, **options)
 
 
+def _pairs(generator: torch.Generator) -> dict[str, Any]:
+    """Return pair features of two jets with at most four constituents."""
+    return {"x": torch.randn(2, 4, 4, 3, dtype=torch.float64, generator=generator)}
+
+
 EXAMPLES = {
+    "tree_bias": Example(
+        {"brick": "tree_bias", "hidden": 4}, {"in_dim": 3, "out_dim": 2}, inputs=_pairs,
+        skip=dict.fromkeys(("padding", "packed", "permutation"), "it takes pairs, not items with a mask"),
+    ),
     "recnn_simple": _example({"brick": "recnn_simple", "hidden": 4}),
     "recnn_gated": _example({"brick": "recnn_gated", "hidden": 4}),
     "tree_lstm": _example({"brick": "tree_lstm", "hidden": 4}, parameters=4 * 4 * 4 + 8 * 20),
