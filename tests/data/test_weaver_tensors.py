@@ -1,3 +1,4 @@
+import itertools
 import textwrap
 
 import awkward as ak
@@ -153,6 +154,57 @@ def test_chunks_do_not_matter(tmp_path, toy, step):
     assert all(len(part) for part in parts)
     np.testing.assert_array_equal(np.concatenate([b.inputs["a"] for b in parts]), whole["input/a"])
     np.testing.assert_array_equal(np.concatenate([b.others["jet_eta"] for b in parts]), whole["observer/jet_eta"])
+
+
+def test_shuffled_batches_hold_every_jet_once_and_mix_files(tmp_path):
+    paths = [write_tree(tmp_path / f"{k}.root", {**toy_columns(100, seed=k), "k": np.full(100, k)}) for k in range(5)]
+    text = "inputs: {a: {length: 3, vars: [k, jet_pt, part_px]}}\nobservers: [jet_pt]\nselection: jet_n > 0"
+    config = config_of(tmp_path, text)
+    plain = weaver_tensors(config, paths)
+    options = {"batch_size": 16, "shuffle": True, "step": 50}
+    batches = list(iterate_weaver(config, paths, seed=3, **options))
+    assert max(map(len, batches)) == 16
+    stacked = np.concatenate([batch.inputs["a"] for batch in batches])
+    pt = np.concatenate([batch.others["jet_pt"] for batch in batches])
+    np.testing.assert_array_equal(stacked[:, 1, 0], pt)
+    order = np.lexsort(stacked[:, 1, 0][None])
+    expected = np.lexsort(plain["input/a"][:, 1, 0][None])
+    np.testing.assert_array_equal(stacked[order], plain["input/a"][expected])
+    assert np.mean([len(np.unique(batch.inputs["a"][:, 0, 0])) for batch in batches]) > 2.5
+    again = np.concatenate([b.inputs["a"] for b in iterate_weaver(config, paths, seed=3, **options)])
+    np.testing.assert_array_equal(again, stacked)
+    other = np.concatenate([b.inputs["a"] for b in iterate_weaver(config, paths, seed=3, epoch=1, **options)])
+    assert (other != stacked).any()
+
+
+def test_buckets_in_shuffled_batches(tmp_path):
+    path = write_tree(tmp_path / "b.root", toy_columns(600), step=300)
+    text = "inputs: {a: {length: 1, vars: [jet_n]}}\nbucketing: {var: jet_n, bins: [0, 2, 4, 6, 9]}"
+    batches = list(iterate_weaver(config_of(tmp_path, text), path, batch_size=8, shuffle=True, mode="validate"))
+    assert sum(map(len, batches)) == 600
+    spread = [np.ptp(np.digitize(batch.inputs["a"][:, 0, 0], [2, 4, 6])) for batch in batches]
+    assert np.mean(np.array(spread) == 0) > 0.8
+
+
+def test_packed_inputs_are_the_padded_ones_without_padding(tmp_path, toy):
+    _, path = toy
+    text = """
+    inputs:
+      a: {length: 4, pad_mode: wrap, vars: [[part_px, 1, 2], part_flag]}
+      b: {length: null, vars: [jet_pt]}
+      c: {length: 2, vars: [part_pid, jet_eta]}
+    """
+    config = config_of(tmp_path, text.replace("      c: {length: 2, vars: [part_pid, jet_eta]}\n", ""))
+    padded = weaver_tensors(config, path)
+    (batch,) = iterate_weaver(config, path, packed=True)
+    jet_ptr, values = batch.inputs["a"]
+    assert values.shape == (jet_ptr[-1], 2)
+    for b, (start, stop) in enumerate(itertools.pairwise(jet_ptr)):
+        assert stop - start <= 4
+        np.testing.assert_array_equal(values[start:stop].T, padded["input/a"][b, :, : stop - start])
+    np.testing.assert_array_equal(batch.inputs["b"], padded["input/b"])
+    with pytest.raises(DataError, match=r"group 'c'.*cannot be packed"):
+        list(iterate_weaver(config_of(tmp_path, text), path, packed=True))
 
 
 def test_magic(tmp_path, toy):

@@ -24,7 +24,7 @@ def test_equals_the_specification(rows, length, wrap, center, scale, bounds, pad
     moved = np.empty((1, len(content)), np.float32)
     counts = transform_into(moved[0], content, parameters)
     out = np.empty((len(rows), 1, length), np.float32)
-    fill_rows(out, moved, offsets, np.array([wrap]), np.array([pad], np.float32))
+    fill_rows(out, moved, offsets, np.arange(len(rows)), np.array([wrap]), np.array([pad], np.float32))
     limits = {"center": center, "scale": scale, "low": low, "high": high}
     expected = slow_tensor(rows, length=length, wrap=wrap, pad_value=pad, **limits)
     np.testing.assert_array_equal(out[:, 0], expected)
@@ -38,8 +38,9 @@ def test_variables_of_a_group_do_not_mix(rows, widths, length):
     content = np.random.default_rng(0).normal(size=(widths, offsets[-1])).astype("f4")
     wrap = np.arange(widths) % 2 == 0
     together = np.empty((len(rows), widths, length), np.float32)
-    fill_rows(together, content, offsets, wrap, np.arange(widths, dtype="f4"))
+    order = np.random.default_rng(1).permutation(len(rows))
+    fill_rows(together, content, offsets, order, wrap, np.arange(widths, dtype="f4"))
     for at in range(widths):
         alone = np.empty((len(rows), 1, length), np.float32)
-        fill_rows(alone, content[at : at + 1], offsets, wrap[at : at + 1], np.array([at], "f4"))
-        np.testing.assert_array_equal(together[:, at], alone[:, 0])
+        fill_rows(alone, content[at : at + 1], offsets, np.arange(len(rows)), wrap[at : at + 1], np.array([at], "f4"))
+        np.testing.assert_array_equal(together[:, at], alone[order, 0])

@@ -5,6 +5,7 @@ Only exact names reach uproot, never expressions, which it would hand to Python'
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any
 
 import uproot
 
+from jetlego.data.containers.baskets import Form, NotPlain, plain_form, read_plain
 from jetlego.data.containers.rntuple import damaged_pages
 from jetlego.data.containers.table import Array, Table, cut_at, damage_told
 from jetlego.data.files import first_bytes, not_what_it_says
@@ -28,6 +30,8 @@ class RootTable(Table):
 
     def __init__(self, path: Path, file: Any, tree: str) -> None:
         self.path, self.title, self._file = path, tree, file
+        self._descriptor: int | None = None
+        self._forms: dict[str, Form | None] = {}
         self._tree = _get(file, path, tree)
         keys = (key.rpartition(";") for key in file.keys(recursive=True))
         cycles = sorted(int(cycle) for name, _, cycle in keys if name == tree)
@@ -66,8 +70,26 @@ class RootTable(Table):
         """Return entries of one branch as an awkward array."""
         branch = self._branches[name]
         if isinstance(branch, uproot.TBranch):
+            plain = self._plain(name, branch, start, stop)
+            if plain is not None:
+                return plain
             return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
         return branch.array(entry_start=start, entry_stop=stop)
+
+    def _plain(self, name: str, branch: Any, start: int, stop: int) -> Array | None:
+        """Return entries of a branch of numbers or lists of numbers, None for any other: uproot reads those."""
+        if name not in self._forms:
+            self._forms[name] = plain_form(branch)
+        form = self._forms[name]
+        if form is None:
+            return None
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            return read_plain(self._descriptor, branch, form, start, stop)
+        except NotPlain:
+            self._forms[name] = None
+            return None
 
     def boundaries(self, start: int, stop: int, step: int) -> list[int]:
         """Return cuts near ``step`` that fall between baskets or clusters, so that none is decompressed twice."""
@@ -96,6 +118,9 @@ class RootTable(Table):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def open_root(path: Path, *, tree: str | None = None, wanted: Iterable[str] = ()) -> RootTable:

@@ -6,9 +6,10 @@ same in chunks of bounded memory, for training. Meaning of the file: weaver-core
 
 from jetlego.data.weaver.config import WeaverConfig, is_weaver_config, load_weaver_config
 from jetlego.data.weaver.load import iterate_weaver, prepare_weaver, weaver_tensors
-from jetlego.data.weaver.tensors import WeaverBatch
+from jetlego.data.weaver.tensors import Packed, WeaverBatch
 
 __all__ = [
+    "Packed",
     "WeaverBatch",
     "WeaverConfig",
     "is_weaver_config",

@@ -8,6 +8,9 @@ import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.permutation import shuffled
+from jetlego.data.weaver.config import WeaverConfig
+from jetlego.data.weaver.frame import Frame
+from jetlego.data.weaver.tensors import to_numpy
 from jetlego.errors import ConfigError
 
 
@@ -28,6 +31,23 @@ def bucket_edges(values: FloatArray, bins: int | Sequence[float]) -> FloatArray:
     if edges.ndim != 1 or (len(edges) > 1 and not (np.diff(edges) > 0).all()):
         raise ConfigError("BAD-VALUE", "bucketing: bin edges do not ascend")
     return np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
+
+
+def bucket_names(config: WeaverConfig, shuffle: bool) -> tuple[str, ...]:
+    """Return the columns that the order of batches needs."""
+    bucketing = config.options["bucketing"]
+    return (bucketing["var"],) if shuffle and bucketing else ()
+
+
+def mixed_order(
+    frame: Frame, config: WeaverConfig, drawn: IntArray, *, batch_size: int | None, seed: int, epoch: int
+) -> IntArray:
+    """Return a random order of the ``drawn`` jets, by buckets if the configuration has them."""
+    bucketing = config.options["bucketing"]
+    if not bucketing or batch_size is None:
+        return shuffled(np.arange(len(drawn)), num_samples=len(drawn), seed=seed + int(frame.rows[0]), epoch=epoch)
+    values = to_numpy(frame.columns[bucketing["var"]], f"'{bucketing['var']}' of bucketing")[drawn]
+    return bucket_order(values, bucketing["bins"], batch_size=batch_size, seed=seed + int(frame.rows[0]), epoch=epoch)
 
 
 def bucket_order(

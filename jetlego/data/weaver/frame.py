@@ -7,8 +7,8 @@ overhead. Anything else goes through awkward arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import awkward as ak
 import numpy as np
@@ -93,6 +93,18 @@ class Frame:
         out._offsets = [offsets for _, offsets in taken.values()]
         return out
 
+    @staticmethod
+    def concatenate(frames: Sequence[Frame]) -> Frame:
+        """Return the rows of all frames, in order; they have the same columns."""
+        first = frames[0]
+        if len(frames) == 1:
+            return first
+        rows = np.concatenate([frame.rows for frame in frames])
+        out = Frame(len(rows), seed=first.context.seed, rows=rows)
+        for name in first.columns:
+            out.add(name, _joined([frame.columns[name] for frame in frames]))
+        return out
+
     def repeated(self, name: str, offsets: IntArray) -> np.ndarray:
         """Return a jet column repeated for each element of rows with these offsets."""
         key = (name, id(offsets))
@@ -148,6 +160,16 @@ class _Flat(_View):
     def __getitem__(self, name: str) -> Any:
         column = self.frame.columns[name]
         return column.content if isinstance(column, Jagged) else self.frame.repeated(name, self.offsets)
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    if all(isinstance(part, Jagged) for part in parts):
+        jagged = cast(Sequence[Jagged], parts)
+        counts = np.concatenate([part.counts for part in jagged])
+        return Jagged(offsets_of(counts), np.concatenate([part.content for part in jagged]))
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(cast(Sequence[np.ndarray], parts))
+    return ak.concatenate([part.to_awkward() if isinstance(part, Jagged) else part for part in parts])
 
 
 def as_column(values: Any, length: int) -> Column:

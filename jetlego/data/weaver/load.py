@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ import numpy as np
 
 from jetlego.data.files import Paths, find_files
 from jetlego.data.weaver.autofile import auto_path, check_auto_file, write_auto_file
+from jetlego.data.weaver.bucketing import bucket_names, mixed_order
 from jetlego.data.weaver.config import WeaverConfig, load_weaver_config
-from jetlego.data.weaver.frame import Frame
-from jetlego.data.weaver.sampling import jet_weights, make_table, resampled, stored_table
+from jetlego.data.weaver.plan import Mode, Plan
+from jetlego.data.weaver.sampling import Weigher, make_table, stored_table
 from jetlego.data.weaver.standardise import measure_parameters
-from jetlego.data.weaver.tensors import Mode, Plan, WeaverBatch, make_batch, new_tally, warn_non_finite
+from jetlego.data.weaver.tensors import Chunk, WeaverBatch, new_tally, warn_non_finite
 from jetlego.data.weights import WeightTable
 from jetlego.errors import DataError, JetlegoWarning
 
@@ -56,9 +56,10 @@ def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, mode: Mod
 
 def iterate_weaver(
     config: str | Path | WeaverConfig, files: Paths, *, mode: Mode = "predict", extra_selection: str | None = None,
-    step: int = STEP, seed: int = 0, epoch: int = 0,
+    batch_size: int | None = None, shuffle: bool = False, packed: bool = False, step: int = STEP, seed: int = 0,
+    epoch: int = 0,
 ) -> Iterator[WeaverBatch]:  # fmt: skip
-    """Yield the tensors in chunks of about ``step`` jets, rows in the order of files and entries.
+    """Yield the tensors batch by batch; by default a chunk at a time, rows in the order of files and entries.
 
     Parameters
     ----------
@@ -70,8 +71,17 @@ def iterate_weaver(
         ``"validate"``: all selected jets; ``"predict"``: test-time selection, with observers.
     extra_selection
         A further cut.
+    batch_size
+        Jets a batch (the last one of a chunk may be smaller); None: a chunk.
+    shuffle
+        Put chunks together from pieces of all files and mix the jets within; every jet comes once an epoch. With the
+        configuration's ``bucketing``, batches hold jets of one bucket.
+    packed
+        Inputs without padding, see :class:`Packed`.
+    step
+        Jets a chunk, about.
     seed, epoch
-        Key of the random selection.
+        Key of the order and of the random selection.
 
     Raises
     ------
@@ -89,13 +99,23 @@ def iterate_weaver(
         what = f"{loaded.path}: centers and scales are measured on the very files that are predicted"
         warnings.warn(JetlegoWarning("NO-STANDARDISATION", what), stacklevel=2)
     loaded, table = _measured(loaded, paths, mode, extra_selection, step)
-    more = loaded.weight_spec.names if loaded.weight_spec and mode != "predict" else ()
-    plan, tally, total = Plan(loaded, mode, extra_selection, more), new_tally(loaded), 0
-    for frame in plan.frames(paths, step=step, seed=seed):
+    weigh = Weigher(loaded, table, active=_uses_weights(loaded, mode))
+    plan = Plan(loaded, mode, extra_selection, (*weigh.names, *bucket_names(loaded, shuffle)))
+    if shuffle:
+        frames = plan.mixed_frames(paths, step=step, seed=seed, epoch=epoch)
+    else:
+        frames = plan.frames(paths, step=step, seed=seed)
+    tally, total = new_tally(plan), 0
+    for frame in frames:
         total += frame.length
-        chosen, weight = _drawn(frame, loaded, table, mode, seed, epoch)
-        if chosen.length:
-            yield replace(make_batch(plan, chosen, tally=tally), weight=weight)
+        order = weigh.drawn(frame, seed=seed, epoch=epoch)
+        if not len(order):
+            continue
+        if shuffle:
+            order = order[mixed_order(frame, loaded, order, batch_size=batch_size, seed=seed, epoch=epoch)]
+        chunk, size = Chunk(plan, frame, tally, weigh.loss_weight(frame)), batch_size or len(order)
+        for start in range(0, len(order), size):
+            yield chunk.batch(order[start : start + size], packed=packed)
     if not total:
         raise DataError("NO-JETS", f"no jet of {paths[0]} and {len(paths) - 1} more files passes the selection")
     warn_non_finite(tally)
@@ -165,19 +185,6 @@ def _measured(
 def _uses_weights(config: WeaverConfig, mode: Mode) -> bool:
     spec = config.weight_spec
     return spec is not None and (mode == "train" or (mode == "validate" and spec.validate_too))
-
-
-def _drawn(
-    frame: Frame, config: WeaverConfig, table: WeightTable | None, mode: Mode, seed: int, epoch: int
-) -> tuple[Frame, np.ndarray | None]:
-    """Return the jets to use, and their loss weight if weights go into the loss."""
-    spec = config.weight_spec
-    if spec is None or not _uses_weights(config, mode):
-        return frame, None
-    weight = jet_weights(frame, spec, table)
-    if spec.for_loss:
-        return frame, weight
-    return frame.take(resampled(weight, frame.rows, seed=seed, epoch=epoch)), None
 
 
 def _joined(batches: Sequence[WeaverBatch], word: str) -> dict[str, Any]:

@@ -49,9 +49,11 @@ def _scale(out: FloatArray, values: FloatArray, scaled: bool, center: Any, scale
     return odd
 
 
-@numba.njit("void(f4[:, :, ::1], f4[:, ::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
-def fill_rows(out: FloatArray, content: FloatArray, offsets: IntArray, wrap: BoolArray, pad_value: FloatArray) -> None:
-    """Cut or fill every row to the tensor's length.
+@numba.njit("void(f4[:, :, ::1], f4[:, ::1], i8[::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
+def fill_rows(
+    out: FloatArray, content: FloatArray, offsets: IntArray, rows: IntArray, wrap: BoolArray, pad_value: FloatArray
+) -> None:
+    """Cut or fill the chosen rows to the tensor's length.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ def fill_rows(out: FloatArray, content: FloatArray, offsets: IntArray, wrap: Boo
         (N, variables, length).
     content
         (variables, P); row r of each is ``content[:, offsets[r]:offsets[r + 1]]``.
+    rows
+        (N,) the row that goes to each place: shuffling costs nothing here.
     wrap
         (variables,) True: fill with the row itself, cyclically (an empty row becomes 0); False: with ``pad_value``.
     pad_value
@@ -66,8 +70,8 @@ def fill_rows(out: FloatArray, content: FloatArray, offsets: IntArray, wrap: Boo
     """
     length = out.shape[2]
     for row in range(out.shape[0]):
-        start = offsets[row]
-        kept = min(offsets[row + 1] - start, length)
+        start = offsets[rows[row]]
+        kept = min(offsets[rows[row] + 1] - start, length)
         for at in range(out.shape[1]):
             for j in range(kept):
                 out[row, at, j] = content[at, start + j]

@@ -1,11 +1,11 @@
-"""Files into frames: the branches a configuration needs, its two kinds of magic, chunk by chunk."""
+"""Files into frames: the branches a configuration needs, its two kinds of magic, chunk by chunk, in order or mixed."""
 
 from __future__ import annotations
 
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +16,13 @@ import numpy as np
 from jetlego.data.containers.open import open_tables
 from jetlego.data.containers.table import Table
 from jetlego.data.files import container_of
+from jetlego.data.permutation import shuffled
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
 from jetlego.data.weaver.frame import Frame
 from jetlego.errors import JetlegoWarning
+
+PARTS = 16
+"""Pieces of different files that one mixed chunk is made of; a piece is read in one go, so more would cost speed."""
 
 T = TypeVar("T")
 
@@ -35,32 +39,141 @@ class Window(NamedTuple):
         return start, min(max(stop, start + 1), total)
 
 
-def read_frames(
-    config: WeaverConfig, files: Iterable[Path], branches: Iterable[str], *, training: bool, step: int | None = None,
-    window: Window | None = None, seed: int = 0,
-) -> Iterator[Frame]:  # fmt: skip
-    """Yield the entries of every file, in order, as frames with the raw branches.
+class _Piece(NamedTuple):
+    """Entries of one file, and the number of the file's first entry among those of all files."""
+
+    path: Path
+    start: int
+    stop: int
+    first_row: int
+
+
+class FrameReader:
+    """Reads the files of one configuration.
 
     Parameters
     ----------
+    config, files
+        What to read and from where.
     branches
         Names that expressions and inputs need; file magic and the training flag are filled in, others are read.
-    step
-        Entries a frame; None: a file at a time.
+    training
+        Value of the column ``aux_training_``.
+    seed
+        For random helpers in expressions.
     """
-    names, first_row = list(branches), 0
-    for path in files:
-        constants = _constants(config, path, training)
-        wanted = {name: _source_name(config, name, path) for name in names if name not in constants}
-        with closing(open_for(config, path, wanted.values())) as table:
-            _warn_overwritten(config, path, table)
-            begin, end = (window or Window()).entries(table.num_entries)
-            cuts = [begin, end] if step is None else table.boundaries(begin, end, step)
-            for start, stop in itertools.pairwise(cuts):
-                frame = Frame(stop - start, seed=seed, rows=np.arange(first_row + start, first_row + stop))
-                _fill(frame, table.read(wanted.values(), start, stop), wanted, constants)
-                yield frame
+
+    def __init__(
+        self, config: WeaverConfig, files: Iterable[Path], branches: Iterable[str], *, training: bool, seed: int = 0
+    ) -> None:
+        self.config, self.files, self.names = config, list(files), list(branches)
+        self.training, self.seed = training, seed
+
+    def in_order(self, *, step: int | None = None, window: Window | None = None) -> Iterator[Frame]:
+        """Yield the entries of every file in order, about ``step`` at a time (None: a file at a time)."""
+        first_row = 0
+        for path in self.files:
+            constants = self._constants(path)
+            with closing(self._open(path)) as table:
+                self._warn_overwritten(path, table)
+                for start, stop in itertools.pairwise(_cuts(table, step, window)):
+                    yield self._read(table, _Piece(path, start, stop, first_row), constants)
+                first_row += table.num_entries
+
+    def mixed(self, *, step: int, epoch: int = 0) -> Iterator[Frame]:
+        """Yield about ``step`` entries at a time, put together of pieces from all over the files.
+
+        Every entry comes once an epoch. Which pieces meet is keyed by seed and epoch; inside a chunk they are not
+        mixed.
+        """
+        parts = max(1, min(PARTS, len(self.files)))
+        with closing(_OpenTables(self._open)) as tables:
+            pieces = self._pieces(max(1, step // parts), tables)
+            order = shuffled(np.arange(len(pieces)), num_samples=len(pieces), seed=self.seed, epoch=epoch)
+            for at in range(0, len(order), parts):
+                chosen = [pieces[number] for number in order[at : at + parts]]
+                read = [self._read(tables.get(p.path), p, self._constants(p.path)) for p in chosen]
+                yield Frame.concatenate(read)
+
+    def _pieces(self, step: int, tables: _OpenTables) -> list[_Piece]:
+        out: list[_Piece] = []
+        first_row = 0
+        for path in self.files:
+            table = tables.get(path)
+            self._warn_overwritten(path, table)
+            cuts = _cuts(table, step, None)
+            out += [_Piece(path, start, stop, first_row) for start, stop in itertools.pairwise(cuts)]
             first_row += table.num_entries
+        return out
+
+    def _read(self, table: Table, piece: _Piece, constants: dict[str, Any]) -> Frame:
+        wanted = self._sources(piece.path, constants)
+        rows = np.arange(piece.first_row + piece.start, piece.first_row + piece.stop)
+        frame = Frame(piece.stop - piece.start, seed=self.seed, rows=rows)
+        arrays = table.read(wanted.values(), piece.start, piece.stop)
+        for name, source in wanted.items():
+            frame.add(name, arrays[source])
+            if source != name:
+                frame.columns[source] = frame.columns[name]
+        for name, value in constants.items():
+            frame.add(name, np.full(frame.length, value))
+        return frame
+
+    def _open(self, path: Path) -> Table:
+        """Return the open table of a file: the named tree, the only one, or the one with the branches."""
+        kind = container_of(path)
+        if kind == "root":
+            from jetlego.data.containers.root import open_root
+
+            wanted = self._sources(path, self._constants(path)).values()
+            return open_root(path, tree=self.config.options["treename"], wanted=wanted)
+        return open_tables(path, kind)[0]
+
+    def _sources(self, path: Path, constants: dict[str, Any]) -> dict[str, str]:
+        """Return {name: branch to read}; every part that branch magic names is replaced, one after the other."""
+        magic = self.config.options["branch_magic"] or {}
+        if not magic or container_of(path) != "root":
+            return {name: name for name in self.names if name not in constants}
+        out = {}
+        for name in self.names:
+            source = name
+            for part, replacement in magic.items():
+                source = source.replace(part, replacement)
+            if name not in constants:
+                out[name] = source
+        return out
+
+    def _constants(self, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {TRAINING_FLAG: self.training}
+        for variable, patterns in (self.config.options["file_magic"] or {}).items():
+            matches = (value for pattern, value in patterns.items() if re.search(pattern, str(path)))
+            found[variable] = next(matches, 0)
+        return found
+
+    def _warn_overwritten(self, path: Path, table: Table) -> None:
+        for variable in self.config.options["file_magic"] or {}:
+            if table.has(variable):
+                what = f"{path}: branch '{variable}' is replaced by the value that file_magic gives"
+                warnings.warn(JetlegoWarning("FILE-MAGIC", what), stacklevel=5)
+
+
+class _OpenTables:
+    """Keeps the tables open that were used last."""
+
+    def __init__(self, opener: Callable[[Path], Table]) -> None:
+        self.opener = opener
+        self.tables: dict[Path, Table] = {}
+
+    def get(self, path: Path) -> Table:
+        table = self.tables.pop(path, None) or self.opener(path)
+        self.tables[path] = table
+        if len(self.tables) > PARTS:
+            self.tables.pop(next(iter(self.tables))).close()
+        return table
+
+    def close(self) -> None:
+        for table in self.tables.values():
+            table.close()
 
 
 def one_ahead(items: Iterator[T]) -> Iterator[T]:
@@ -73,44 +186,6 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield cast(T, item)
 
 
-def open_for(config: WeaverConfig, path: Path, branches: Iterable[str]) -> Table:
-    """Return the open table of a file: the named tree, the only one, or the one with the branches."""
-    kind = container_of(path)
-    if kind == "root":
-        from jetlego.data.containers.root import open_root
-
-        return open_root(path, tree=config.options["treename"], wanted=branches)
-    return open_tables(path, kind)[0]
-
-
-def _fill(frame: Frame, arrays: dict[str, Any], wanted: dict[str, str], constants: dict[str, Any]) -> None:
-    """Add the branches, each under the name it was asked for and under its own, and the constants of the file."""
-    for name, source in wanted.items():
-        frame.add(name, arrays[source])
-        if source != name:
-            frame.columns[source] = frame.columns[name]
-    for name, value in constants.items():
-        frame.add(name, np.full(frame.length, value))
-
-
-def _source_name(config: WeaverConfig, name: str, path: Path) -> str:
-    """Return the branch to read for a name: every part that branch magic names is replaced, one after the other."""
-    if container_of(path) != "root":
-        return name
-    for part, replacement in (config.options["branch_magic"] or {}).items():
-        name = name.replace(part, replacement)
-    return name
-
-
-def _constants(config: WeaverConfig, path: Path, training: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {TRAINING_FLAG: training}
-    for variable, patterns in (config.options["file_magic"] or {}).items():
-        found[variable] = next((value for pattern, value in patterns.items() if re.search(pattern, str(path))), 0)
-    return found
-
-
-def _warn_overwritten(config: WeaverConfig, path: Path, table: Table) -> None:
-    for variable in config.options["file_magic"] or {}:
-        if table.has(variable):
-            what = f"{path}: branch '{variable}' is replaced by the value that file_magic gives"
-            warnings.warn(JetlegoWarning("FILE-MAGIC", what), stacklevel=4)
+def _cuts(table: Table, step: int | None, window: Window | None) -> Sequence[int]:
+    start, stop = (window or Window()).entries(table.num_entries)
+    return [start, stop] if step is None else table.boundaries(start, stop, step)

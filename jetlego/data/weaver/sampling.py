@@ -10,13 +10,39 @@ import numpy as np
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Frame
+from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.reweighting import WeightSpec
-from jetlego.data.weaver.tensors import Plan, to_numpy
+from jetlego.data.weaver.tensors import to_numpy
 from jetlego.data.weights import WeightTable, accepted, class_histograms, weight_table
 from jetlego.errors import ConfigError
 
 MAX_REPEATS = 10
 """How often a jet may be drawn at most when few are accepted."""
+
+
+class Weigher:
+    """Applies the sampling weights of a configuration, or none if not ``active``."""
+
+    def __init__(self, config: WeaverConfig, table: WeightTable | None, *, active: bool) -> None:
+        self.spec = config.weight_spec if active else None
+        self.table = table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that the weights need."""
+        return () if self.spec is None else self.spec.names
+
+    def drawn(self, frame: Frame, *, seed: int, epoch: int) -> IntArray:
+        """Return the positions of the jets to use: all in order, or a random selection."""
+        if self.spec is None or self.spec.for_loss:
+            return np.arange(frame.length)
+        return resampled(jet_weights(frame, self.spec, self.table), frame.rows, seed=seed, epoch=epoch)
+
+    def loss_weight(self, frame: Frame) -> FloatArray | None:
+        """Return (N,) weights if they go into the loss."""
+        if self.spec is None or not self.spec.for_loss:
+            return None
+        return jet_weights(frame, self.spec, self.table)
 
 
 def jet_weights(frame: Frame, spec: WeightSpec, table: WeightTable | None) -> FloatArray:

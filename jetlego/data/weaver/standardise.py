@@ -15,8 +15,9 @@ import numpy as np
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Frame
 from jetlego.data.weaver.inputs import Parameters
+from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.reader import Window
-from jetlego.data.weaver.tensors import Plan, as_rows
+from jetlego.data.weaver.tensors import as_rows
 from jetlego.errors import DataError, JetlegoWarning
 
 MAX_VALUES = 20_000_000

@@ -1,37 +1,43 @@
-"""The tensors that weaver hands to a network, from the same configuration and the same files."""
+"""The tensors of one chunk of selected jets: everything is transformed once, then any rows may be put into a batch."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import awkward as ak
 import numpy as np
 
-from jetlego.conventions import FloatArray
-from jetlego.data.expressions import Expression, evaluation_order, parse_expression
-from jetlego.data.weaver.config import WeaverConfig
+from jetlego.clustering.packed import offsets_of, rows_of
+from jetlego.conventions import BoolArray, FloatArray, IntArray
 from jetlego.data.weaver.frame import Column, Frame, Jagged
 from jetlego.data.weaver.inputs import Group, Parameters
 from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
 from jetlego.data.weaver.padding import fill_rows, transform_into
-from jetlego.data.weaver.reader import Window, one_ahead, read_frames
+from jetlego.data.weaver.plan import Plan
 from jetlego.errors import ConfigError, DataError, JetlegoWarning
 
-Mode = Literal["train", "validate", "predict"]
+Tally = Mapping[str, list[int]]
+"""{variable: [NaN, infinities]} met so far."""
+
+
+class Packed(NamedTuple):
+    """Constituents without padding: jet b owns rows ``jet_ptr[b]:jet_ptr[b + 1]`` of ``values`` (P, variables)."""
+
+    jet_ptr: IntArray
+    values: FloatArray
 
 
 @dataclass(frozen=True)
 class WeaverBatch:
-    """Arrays of the selected jets of one chunk.
+    """Arrays of some jets.
 
     Parameters
     ----------
     inputs
-        {group: (N, variables, length) float32}.
+        {group: (N, variables, length) float32}, or {group: :class:`Packed`}.
     labels
         {label name: (N, ...)}; ``_label_`` is the int64 class index.
     others
@@ -40,7 +46,7 @@ class WeaverBatch:
         (N,) loss weight, None unless the configuration says ``use: loss``.
     """
 
-    inputs: dict[str, FloatArray]
+    inputs: dict[str, Any]
     labels: dict[str, np.ndarray]
     others: dict[str, Any]
     weight: FloatArray | None = None
@@ -49,119 +55,137 @@ class WeaverBatch:
         return len(next(iter(self.labels.values())))
 
 
-@dataclass
-class Plan:
-    """What to evaluate on each frame, worked out once.
+class _Rows(NamedTuple):
+    """Transformed variables with rows of the same lengths, and how to fill them."""
+
+    content: FloatArray
+    offsets: IntArray
+    wrap: BoolArray
+    pad_value: FloatArray
+
+    def padded(self, rows: IntArray, length: int) -> FloatArray:
+        out = np.empty((len(rows), len(self.content), length), np.float32)
+        fill_rows(out, self.content, self.offsets, rows, self.wrap, self.pad_value)
+        return out
+
+    def packed(self, rows: IntArray, length: int) -> Packed:
+        counts = np.minimum(np.diff(self.offsets)[rows], length)
+        ends = np.stack([self.offsets[rows], self.offsets[rows] + counts], axis=1).reshape(-1)
+        return Packed(offsets_of(counts), self.content.T[rows_of(ends, np.arange(len(rows)) * 2)])
+
+
+class Chunk:
+    """Transformed jets of one frame.
 
     Parameters
     ----------
-    config
+    plan
         With every center and scale known.
-    mode
-        ``"train"`` and ``"validate"`` apply ``selection`` and check the labels; ``"predict"`` applies
-        ``test_time_selection`` and delivers observers. ``aux_training_`` is true in ``"train"`` alone.
-    extra_selection
-        A further cut, ``(selection) & (extra)``.
-    more
-        Names of further columns to keep, such as those of a weight.
-    """
-
-    config: WeaverConfig
-    mode: Mode
-    extra_selection: str | None = None
-    more: tuple[str, ...] = ()
-    cuts: list[Expression] = field(init=False)
-    cut_variables: list[str] = field(init=False)
-    later_variables: list[str] = field(init=False)
-    branches: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = self.config
-        chosen = config.test_selection if self.mode == "predict" else config.selection
-        self.cuts = [cut for cut in (chosen,) if cut is not None]
-        if self.extra_selection:
-            self.cuts.append(parse_expression(self.extra_selection, where="extra selection"))
-        before = [name for cut in self.cuts for name in cut.names]
-        self.cut_variables, first = evaluation_order(before, config.variables)
-        later, second = evaluation_order([*before, *self._wanted()], config.variables)
-        self.later_variables = [name for name in later if name not in self.cut_variables]
-        self.branches = list(dict.fromkeys([*first, *second]))
-
-    def _wanted(self) -> list[str]:
-        config = self.config
-        names = [name for group in config.groups for name in group.variables]
-        names += [name for expression in config.label_spec.columns.values() for name in expression.names]
-        names += [name for name in (*self.others, *self.more) if name not in config.label_names]
-        return names
-
-    @property
-    def others(self) -> list[str]:
-        """Observers when predicting; monitor variables always."""
-        observers = self.config.options["observers"] if self.mode == "predict" else []
-        return [*observers, *self.config.options["monitor_variables"]]
-
-    def selected(self, frame: Frame) -> Frame:
-        """Return the jets of a frame that pass the cuts, with all variables defined."""
-        for name in self.cut_variables:
-            frame.define(name, self.config.variables[name])
-        if self.cuts:
-            mask = np.ones(frame.length, bool)
-            for cut in self.cuts:
-                mask &= _as_mask(frame, cut)
-            frame = frame.take(np.flatnonzero(mask))
-        for name in self.later_variables:
-            frame.define(name, self.config.variables[name])
-        return frame
-
-    def frames(
-        self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
-    ) -> Iterator[Frame]:
-        """Yield the selected jets of the files; a chunk may turn out empty."""
-        raw = read_frames(
-            self.config, files, self.branches, training=self.mode == "train", step=step, window=window, seed=seed
-        )
-        for frame in one_ahead(raw):
-            yield self.selected(frame)
-
-
-def make_batch(plan: Plan, frame: Frame, *, tally: Mapping[str, list[int]]) -> WeaverBatch:
-    """Return the tensors of a frame of selected jets.
-
-    Parameters
-    ----------
+    frame
+        Selected jets with all variables.
     tally
-        {variable: [NaN, infinities]} that counts what was met, see :func:`warn_non_finite`.
+        Counts NaN and infinities, see :func:`warn_non_finite`.
+    weight
+        (N,) loss weight to hand on.
+
+    Raises
+    ------
+    DataError
+        ``LABELS`` if a jet has no class or several, unless predicting.
     """
-    config = plan.config
-    labels = _labels(plan, frame)
-    observed = config.options["observers"] if plan.mode == "predict" else []
-    observers = {name: _plain(frame, name, labels) for name in observed}
-    inputs = {group.name: _group(frame, group, config.parameters, tally) for group in config.groups}
-    monitors = {name: _monitored(plan, frame, name, labels) for name in config.options["monitor_variables"]}
-    return WeaverBatch(inputs, labels, {**observers, **monitors})
+
+    def __init__(self, plan: Plan, frame: Frame, tally: Tally, weight: FloatArray | None = None) -> None:
+        self.plan, self.frame, self.tally, self.weight = plan, frame, tally, weight
+        self.labels = _labels(plan, frame)
+        self.observers = {name: self._plain(name) for name in plan.observers}
+        self.groups = {group.name: self._transformed(group) for group in plan.config.groups}
+        self.monitors = {name: self._monitored(name) for name in plan.monitors}
+
+    def __len__(self) -> int:
+        return self.frame.length
+
+    def batch(self, rows: IntArray | None = None, *, packed: bool = False) -> WeaverBatch:
+        """Return the tensors of these rows (default: all, in order); packed leaves the padding out."""
+        chosen = np.arange(len(self)) if rows is None else rows
+        inputs = {group.name: self._input(group, chosen, packed) for group in self.plan.config.groups}
+        labels = {name: value[chosen] for name, value in self.labels.items()}
+        others = {name: value[chosen] for name, value in {**self.observers, **self.monitors}.items()}
+        return WeaverBatch(inputs, labels, others, None if self.weight is None else self.weight[chosen])
+
+    def _input(self, group: Group, rows: IntArray, packed: bool) -> Any:
+        parts = self.groups[group.name]
+        if isinstance(parts, np.ndarray):
+            return parts[rows]
+        length = group.length or 0
+        if not packed:
+            made = [part.padded(rows, length) for part in parts]
+            return made[0] if len(made) == 1 else np.concatenate(made, axis=1)
+        if len(parts) > 1:
+            what = f"group '{group.name}': its variables have rows of different lengths and cannot be packed"
+            raise DataError("RAGGED-MISMATCH", what)
+        return parts[0].packed(rows, length)
+
+    def _transformed(self, group: Group) -> np.ndarray | list[_Rows]:
+        if group.length is None:
+            columns = [self._unpadded(name) for name in group.variables]
+            return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+        rows = [as_rows(self.frame.columns[name], name) for name in group.variables]
+        if all(row.offsets is rows[0].offsets for row in rows):
+            return [self._scaled(rows, group.variables)]
+        return [self._scaled([row], (name,)) for row, name in zip(rows, group.variables, strict=True)]
+
+    def _scaled(self, rows: Sequence[Jagged], names: Sequence[str]) -> _Rows:
+        used = [self._parameters(name) for name in names]
+        content = np.empty((len(rows), len(rows[0].content)), np.float32)
+        for at, name in enumerate(names):
+            self._count(name, transform_into(content[at], rows[at].content, used[at]))
+        wrap, pad_value = np.array([p.wrap for p in used]), np.array([p.pad_value for p in used], np.float32)
+        return _Rows(content, rows[0].offsets, wrap, pad_value)
+
+    def _unpadded(self, name: str) -> FloatArray:
+        array = to_numpy(self.frame.columns[name], f"variable '{name}' of a group without length")
+        values = np.empty(array.size, np.float32)
+        self._count(name, transform_into(values, array.reshape(-1), self._parameters(name)))
+        return values.reshape(array.shape)
+
+    def _parameters(self, name: str) -> Parameters:
+        parameters = self.plan.config.parameters[name]
+        if parameters.is_open:
+            what = f"variable '{name}' has no center and scale yet"
+            raise ConfigError("NO-STANDARDISATION", what, "train once, or give the .auto.yaml file of a training")
+        return parameters
+
+    def _count(self, name: str, met: Sequence[int]) -> None:
+        for at, number in enumerate(met):
+            self.tally[name][at] += number
+
+    def _plain(self, name: str) -> Any:
+        known = name in self.labels and name not in self.frame.columns
+        column = self.labels[name] if known else self.frame.columns[name]
+        return column.to_awkward() if isinstance(column, Jagged) else column
+
+    def _monitored(self, name: str) -> Any:
+        """Return a variable as the network sees it: transformed and padded if it is an input."""
+        parameters = self.plan.config.parameters.get(name)
+        if parameters is None:
+            return self._plain(name)
+        if parameters.length is None:
+            return self._unpadded(name)
+        rows = self._scaled([as_rows(self.frame.columns[name], name)], (name,))
+        return rows.padded(np.arange(len(self)), parameters.length)[:, 0]
 
 
-def new_tally(config: WeaverConfig) -> dict[str, list[int]]:
+def new_tally(plan: Plan) -> dict[str, list[int]]:
     """Return a fresh count of NaN and infinities for each input variable."""
-    return {name: [0, 0] for name in config.parameters}
+    return {name: [0, 0] for name in plan.config.parameters}
 
 
-def warn_non_finite(tally: Mapping[str, list[int]]) -> None:
+def warn_non_finite(tally: Tally) -> None:
     """Warn once for each variable that held NaN (now 0) or infinities (which stay unless clipped)."""
     for name, (nans, infinities) in tally.items():
         if nans or infinities:
             what = f"variable '{name}': {nans} NaN were set to 0, {infinities} infinities were clipped or stay"
             warnings.warn(JetlegoWarning("NONFINITE", what), stacklevel=3)
-
-
-def _as_mask(frame: Frame, cut: Expression) -> np.ndarray:
-    value = frame.evaluate(cut)
-    if isinstance(value, ak.Array):
-        value = ak.to_numpy(ak.fill_none(value, False))
-    if isinstance(value, Jagged) or np.shape(value) not in ((), (frame.length,)):
-        hint = "reduce it, as in ak.any(..., axis=1)"
-        raise cut.source.fault("EXPR-SHAPE", "a selection needs one value a jet", hint)
-    return np.broadcast_to(np.asarray(value).astype(bool), frame.length)
 
 
 def _labels(plan: Plan, frame: Frame) -> dict[str, np.ndarray]:
@@ -176,7 +200,7 @@ def _labels(plan: Plan, frame: Frame) -> dict[str, np.ndarray]:
 
 
 def to_numpy(value: Any, what: str) -> np.ndarray:
-    """Return a label as a numpy array; rows of unequal length cannot be one."""
+    """Return a column as a numpy array; rows of unequal length cannot be one."""
     array = value.to_awkward() if isinstance(value, Jagged) else value
     if not isinstance(array, ak.Array):
         return np.asarray(array)
@@ -184,69 +208,6 @@ def to_numpy(value: Any, what: str) -> np.ndarray:
         return ak.to_numpy(array, allow_missing=False)
     except ValueError:
         raise DataError("BAD-SHAPE", f"{what} has type {array.type}; an array is needed") from None
-
-
-def _plain(frame: Frame, name: str, labels: Mapping[str, np.ndarray]) -> Any:
-    column = labels[name] if name in labels and name not in frame.columns else frame.columns[name]
-    return column.to_awkward() if isinstance(column, Jagged) else column
-
-
-def _monitored(plan: Plan, frame: Frame, name: str, labels: Mapping[str, np.ndarray]) -> Any:
-    """Return a variable as the network sees it: transformed and padded if it is an input."""
-    parameters = plan.config.parameters.get(name)
-    if parameters is None:
-        return _plain(frame, name, labels)
-    group = Group(name, parameters.length, (name,))
-    made = _group(frame, group, plan.config.parameters, new_tally(plan.config))
-    return made[:, 0] if parameters.length is not None else made
-
-
-def _group(
-    frame: Frame, group: Group, parameters: Mapping[str, Parameters], tally: Mapping[str, list[int]]
-) -> FloatArray:
-    if group.length is None:
-        parts = [_unpadded(frame, name, parameters[name], tally) for name in group.variables]
-        return parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
-    rows = [as_rows(frame.columns[name], name) for name in group.variables]
-    if all(row.offsets is rows[0].offsets for row in rows):
-        return _padded(rows, group, parameters, tally)
-    single = [Group(group.name, group.length, (name,)) for name in group.variables]
-    return np.concatenate([_padded([row], g, parameters, tally) for row, g in zip(rows, single, strict=True)], axis=1)
-
-
-def _padded(
-    rows: Sequence[Jagged], group: Group, parameters: Mapping[str, Parameters], tally: Mapping[str, list[int]]
-) -> FloatArray:
-    """Return the tensor of variables whose rows have the same lengths."""
-    used = [parameters[name] for name in group.variables]
-    content = np.empty((len(rows), len(rows[0].content)), np.float32)
-    for at, name in enumerate(group.variables):
-        _require_known(name, used[at])
-        _count(tally[name], transform_into(content[at], rows[at].content, used[at]))
-    out = np.empty((len(rows[0].offsets) - 1, len(rows), group.length or 0), np.float32)
-    wrap, pad_value = np.array([p.wrap for p in used]), np.array([p.pad_value for p in used], np.float32)
-    fill_rows(out, content, rows[0].offsets, wrap, pad_value)
-    return out
-
-
-def _unpadded(frame: Frame, name: str, parameters: Parameters, tally: Mapping[str, list[int]]) -> FloatArray:
-    column = frame.columns[name]
-    _require_known(name, parameters)
-    array = to_numpy(column, f"variable '{name}' of a group without length")
-    values = np.empty(array.size, np.float32)
-    _count(tally[name], transform_into(values, array.reshape(-1), parameters))
-    return values.reshape(array.shape)
-
-
-def _require_known(name: str, parameters: Parameters) -> None:
-    if parameters.is_open:
-        what = f"variable '{name}' has no center and scale yet"
-        raise ConfigError("NO-STANDARDISATION", what, "train once, or give the .auto.yaml file of a training")
-
-
-def _count(total: list[int], met: Sequence[int]) -> None:
-    for at, number in enumerate(met):
-        total[at] += number
 
 
 def as_rows(column: Column, name: str) -> Jagged:
