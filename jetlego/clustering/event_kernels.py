@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.clustering.jit import inner, kernel
-from jetlego.clustering.kernels import sequence
+from jetlego.clustering.kernels import FAR, sequence
 from jetlego.clustering.kinematics import E_SCHEME
 
 
@@ -19,7 +19,9 @@ def cluster_events(p4, event_ptr, first, last, power, spherical, bound, r, slot_
             for axis in range(4):
                 nodes[i, axis] = p4[start + i, axis]
         steps, n = slice(start, stop), stop - start
-        sequence(nodes, n, power, spherical, bound, True, E_SCHEME, r, slot_of, parents[steps], dij[steps])
+        sequence(
+            nodes, n, power, spherical, bound, True, E_SCHEME, 0.0, FAR, r, slot_of, parents[steps], dij[steps]
+        )
 
 
 @kernel

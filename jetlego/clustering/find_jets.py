@@ -9,7 +9,7 @@ import numpy as np
 from jetlego.clustering.algorithms import ENGINES, Algorithm, check_choice, distance_scale, resolve_algorithm
 from jetlego.clustering.event_kernels import cluster_events, exclusive_owners, inclusive_owners, steps_below
 from jetlego.clustering.kernels import scratch
-from jetlego.clustering.packed import checked_momenta, offsets_of
+from jetlego.clustering.packed import checked_momenta, offsets_of, rows_of
 from jetlego.clustering.threads import over_blocks
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.errors import ConfigError
@@ -101,7 +101,7 @@ def find_jets(
     if engine == "fastjet":
         from jetlego.clustering.fastjet_engine import inclusive_jets
 
-        return _ordered(*inclusive_jets(momenta, offsets, row, radius, pt_min), offsets)
+        return in_order(*inclusive_jets(momenta, offsets, row, radius, pt_min), len(offsets) - 1)
     parents, _, node_p4 = _sequences(momenta, offsets, row, scale, threads)
     owner, jet_p4, event = inclusive_owners(offsets, parents, node_p4)
     hard = jet_p4[:, 0] ** 2 + jet_p4[:, 1] ** 2 >= pt_min * pt_min if pt_min > 0 else np.ones(len(jet_p4), bool)
@@ -172,17 +172,15 @@ def _kept(
     members = np.flatnonzero(number >= 0)
     members = members[np.argsort(number[members], kind="stable")]
     sizes = np.bincount(number[members], minlength=int(hard.sum()))
-    return _ordered(jet_p4[hard], event[hard], members, offsets_of(sizes), offsets)
+    return in_order(jet_p4[hard], event[hard], members, offsets_of(sizes), len(offsets) - 1)
 
 
-def _ordered(
-    jet_p4: FloatArray, event: IntArray, members: IntArray, jet_ptr: IntArray, offsets: IntArray
+def in_order(
+    jet_p4: FloatArray, event: IntArray, members: IntArray, jet_ptr: IntArray, num_events: int
 ) -> EventJets:
-    """Return the jets in order of event, then falling pT, then first member."""
+    """Return jets in order of event, then falling pT, then first member."""
     pt2 = jet_p4[:, 0] ** 2 + jet_p4[:, 1] ** 2
     order = np.lexsort((members[jet_ptr[:-1]], -pt2, event))
+    event_ptr = offsets_of(np.bincount(event, minlength=num_events))
     sizes = np.diff(jet_ptr)[order]
-    new_ptr = offsets_of(sizes)
-    rows = np.repeat(jet_ptr[:-1][order] - new_ptr[:-1], sizes) + np.arange(new_ptr[-1])
-    event_ptr = offsets_of(np.bincount(event, minlength=len(offsets) - 1))
-    return EventJets(jet_p4[order], event[order], event_ptr, members[rows], new_ptr)
+    return EventJets(jet_p4[order], event[order], event_ptr, members[rows_of(jet_ptr, order)], offsets_of(sizes))

@@ -283,7 +283,7 @@ def _begin(p4, n, power, spherical, bound, r, slot_of):
 
 
 @inner
-def sequence(p4, n, power, spherical, bound, beam, scheme, r, slot_of, parents, dij):
+def sequence(p4, n, power, spherical, bound, beam, scheme, z_cut, wide2, r, slot_of, parents, dij):
     """Merge the nodes of one jet until one is left, or with the beam until none is.
 
     Parameters
@@ -292,6 +292,8 @@ def sequence(p4, n, power, spherical, bound, beam, scheme, r, slot_of, parents, 
         (2n - 1, 4); rows ``0 .. n-1`` are given, those of the merges are written.
     bound
         Squared distance beyond which nobody is a neighbor: ``FAR``, or with the beam the scale of R.
+    z_cut, wide2
+        Of pruning, see ``combine``.
     r, slot_of
         ``scratch()``, and (2n,) uint64.
     parents, dij
@@ -318,7 +320,7 @@ def sequence(p4, n, power, spherical, bound, beam, scheme, r, slot_of, parents, 
             add(p4, first, second, made)
             a, b, c = _coordinates(p4[made], spherical)
         else:
-            a, b, c = combine(p4, first, second, made, y1, phi1, y2, phi2, scheme)
+            a, b, c = combine(p4, first, second, made, y1, phi1, y2, phi2, scheme, z_cut, wide2)
         weight, slot = _weight(p4[made], power, spherical), slot_of[first]
         least, pair = _enter(
             r, slot, a, b, c, weight, np.float64(made), np.float64(first), np.float64(second), bound, spherical, slots

@@ -9,7 +9,7 @@ from jetlego.clustering.jit import inner
 TWO_PI = 2 * math.pi
 MAX_RAPIDITY = 1e5  # FastJet's MaxRap, given to momenta along the beam
 LARGEST_WEIGHT = 1e150
-E_SCHEME, PT_SCHEME, WTA_PT = 0, 1, 2
+E_SCHEME, PT_SCHEME, WTA_PT, PRUNING = 0, 1, 2, 3
 
 
 @inner
@@ -60,14 +60,22 @@ def add(p4, first, second, made):
 
 
 @inner
-def combine(p4, first, second, made, y1, phi1, y2, phi2, scheme):
+def combine(p4, first, second, made, y1, phi1, y2, phi2, scheme, z_cut, wide2):
     """Write the momentum of a node merged in another scheme than E; return its rapidity, azimuth and 0.
 
-    Rapidity and azimuth of the two nodes are given, since in these schemes they are not those of the momenta.
+    Rapidity and azimuth of the two nodes are given, since in these schemes they are not those of the momenta. Pruning
+    drops the softer of two if it is softer than ``z_cut`` and farther than the square root of ``wide2``.
     """
     pt1, pt2 = math.hypot(p4[first, 0], p4[first, 1]), math.hypot(p4[second, 0], p4[second, 1])
     pt, mass = pt1 + pt2, 0.0
-    if pt == 0:
+    if scheme == PRUNING:
+        dphi = min(abs(phi1 - phi2), TWO_PI - abs(phi1 - phi2))
+        add(p4, first, second, made)
+        if dphi * dphi + (y1 - y2) ** 2 > wide2 and min(pt1, pt2) < z_cut * math.hypot(p4[made, 0], p4[made, 1]):
+            for axis in range(4):
+                p4[made, axis] = p4[first if pt1 >= pt2 else second, axis]
+            return (y1, phi1, 0.0) if pt1 >= pt2 else (y2, phi2, 0.0)
+    if scheme == PRUNING or pt == 0:
         add(p4, first, second, made)
         y, phi = rapidity_phi(p4[made, 0], p4[made, 1], p4[made, 2], p4[made, 3])
         return y, phi, 0.0
