@@ -21,8 +21,8 @@ from jetlego.data.weaver.tensors import Chunk, WeaverBatch, new_tally, warn_non_
 from jetlego.data.weights import WeightTable
 from jetlego.errors import DataError, JetlegoWarning
 
-STEP = 20_000
-"""Jets a chunk: some ten megabytes a branch, small against memory and large against the overhead of a call."""
+STEP = 8_000
+"""Jets a chunk: about a hundred megabytes of padded tensors, and large against the overhead of a call."""
 
 
 def weaver_tensors(config: str | Path | WeaverConfig, files: Paths, *, mode: Mode = "predict") -> dict[str, Any]:

@@ -1,0 +1,128 @@
+"""From files to padded tensors: our reading of a weaver configuration beside uproot's bare decoding, and weaver itself.
+
+uproot's rate is that of reading the same branches and doing nothing with them. weaver-core is timed too where a Python
+that has it is given (``JETLEGO_WEAVER_PYTHON``, or ``.peer/bin/python`` in the working folder); everything takes turns
+in one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import uproot
+
+from jetlego.data.files import container_of, find_files
+from jetlego.data.weaver import WeaverConfig, iterate_weaver, load_weaver_config
+from jetlego.data.weaver.plan import Plan
+from jetlego.errors import ConfigError, EnvironmentFault
+
+DECODING = "uproot decoding the same branches"
+WEAVER_DEFAULT = "weaver, fetch_step 0.01 (its default)"
+WEAVER_BEST = "weaver, best fetch_step"
+BATCH = 512
+
+_PEER = Path(__file__).with_name("weaver_peer.py")
+_CONFIG = Path(__file__).with_name("loader.yaml")
+
+
+def measure_files(
+    paths: Sequence[str], *, config: str | Path | None = None, peer: str | Path | None = None, rounds: int = 3
+) -> list[dict[str, Any]]:
+    """Return rows ``{name, rate, unit, reference, ratio}`` in jets per second of wall time, the best of ``rounds``.
+
+    Parameters
+    ----------
+    paths
+        ROOT files with JetClass names.
+    config
+        Weaver configuration; default: the 17 features of JetClass, computed from momenta.
+    peer
+        Python with weaver-core.
+    """
+    files = find_files(list(paths))
+    if any(container_of(path) != "root" for path in files):
+        raise ConfigError("BAD-VALUE", "the loader is measured on ROOT files")
+    loaded = load_weaver_config(config or _CONFIG)
+    contestants = _contestants(loaded, files)
+    python = _peer_python(peer)
+    best: dict[str, float] = dict.fromkeys(contestants, 0.0)
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            best[name] = max(best[name], _rate(run))
+        for name, rate in _peer_rates(python, loaded.path, files).items():
+            best[name] = max(best.get(name, 0.0), rate)
+    return _rows(best)
+
+
+def _contestants(config: WeaverConfig, files: Sequence[Path]) -> dict[str, Callable[[], int]]:
+    branches = frozenset(Plan(config, "train").branches)
+
+    def decode() -> int:
+        return sum(_decoded(path, branches) for path in files)
+
+    def chunks() -> int:
+        return sum(map(len, iterate_weaver(config, files)))
+
+    def batches() -> int:
+        return sum(map(len, iterate_weaver(config, files, mode="train", batch_size=BATCH, shuffle=True)))
+
+    for run in (chunks, batches):  # compiles
+        run()
+    return {DECODING: decode, "jetlego, in order": chunks, f"jetlego, shuffled batches of {BATCH}": batches}
+
+
+def _decoded(path: Path, branches: frozenset[str]) -> int:
+    with uproot.open(path, object_cache=None, array_cache=None) as file:
+        trees = [name for name, kind in file.classnames(cycle=False).items() if kind == "TTree"]
+        tree = max((file[name] for name in trees), key=lambda t: len(branches & set(t.keys())))
+        return len(tree.arrays(filter_name=lambda name: name in branches))
+
+
+def _rate(run: Callable[[], int]) -> float:
+    start = time.perf_counter()
+    return run() / (time.perf_counter() - start)
+
+
+def _peer_python(peer: str | Path | None) -> Path | None:
+    if peer is None:
+        given = os.environ.get("JETLEGO_WEAVER_PYTHON")
+        return Path(given) if given else next(iter(Path.cwd().glob(".peer/bin/python")), None)
+    return Path(peer)
+
+
+def _peer_rates(python: Path | None, config: Path, files: Sequence[Path]) -> dict[str, float]:
+    """Return {name: rate} of weaver at its best and at its default setting; nothing without a peer."""
+    if python is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:  # weaver writes beside its configuration
+        copy = Path(folder) / "config.yaml"
+        copy.write_bytes(config.read_bytes())
+        command = [str(python), str(_PEER), str(copy), str(BATCH), *map(str, files)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        what = f"weaver could not be measured with {python}: {done.stderr.strip().splitlines()[-1:]}"
+        raise EnvironmentFault("DEPENDENCY", what)
+    rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return {WEAVER_BEST: max(rates.values()), WEAVER_DEFAULT: rates["0.01"]}
+
+
+def _rows(best: Mapping[str, float]) -> list[dict[str, Any]]:
+    rows = [_row(name, best[name]) for name in (DECODING, WEAVER_BEST, WEAVER_DEFAULT) if name in best]
+    ours = [name for name in best if name.startswith("jetlego")]
+    for name in ours:
+        for reference in (DECODING, WEAVER_BEST, WEAVER_DEFAULT):
+            if reference in best:
+                rows.append(_row(name, best[name], reference, best[reference]))
+    return rows
+
+
+def _row(name: str, rate: float, reference: str | None = None, of: float | None = None) -> dict[str, Any]:
+    ratio = None if of is None else rate / of
+    return {"name": name, "rate": rate, "unit": "jets/s", "reference": reference, "ratio": ratio}

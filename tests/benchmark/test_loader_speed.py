@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import uproot
+from oracles.shared_folder import shared
+
+from jetlego.benchmark import loader
+from jetlego.data.weaver import load_weaver_config, weaver_tensors
+from jetlego.errors import ConfigError, EnvironmentFault
+
+
+def test_rows_name_what_was_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JETLEGO_WEAVER_PYTHON", raising=False)
+    rows = loader.measure_files([str(shared("golden/jetclass_mini.root"))], rounds=1)
+    assert [set(row) for row in rows] == [{"name", "rate", "unit", "reference", "ratio"}] * 3
+    assert {row["unit"] for row in rows} == {"jets/s"}
+    assert rows[0]["reference"] is None
+    for row in rows[1:]:
+        assert row["reference"] == loader.DECODING
+        assert row["ratio"] == row["rate"] / rows[0]["rate"]
+
+
+def test_a_peer_without_weaver_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    peer = tmp_path / "python"
+    peer.write_text("#!/bin/sh\necho no weaver here >&2\nexit 1\n")
+    peer.chmod(0o755)
+    with pytest.raises(EnvironmentFault, match="no weaver here"):
+        loader.measure_files([str(shared("golden/jetclass_mini.root"))], peer=peer, rounds=1)
+
+
+def test_other_formats_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="ROOT"):
+        (tmp_path / "x.npz").write_bytes(b"PK\x03\x04")
+        loader.measure_files([str(tmp_path / "x.npz")])
+
+
+def test_own_config_gives_what_stored_axes_give():
+    config, path = load_weaver_config(loader._CONFIG), shared("golden/jetclass_mini.root")
+    made = weaver_tensors(config, path)["input/pf_points"]
+    stored = weaver_tensors(shared("data/weaver/JetClass_full.yaml"), path)["input/pf_points"]
+    np.testing.assert_allclose(made, stored, atol=3e-3)
+    assert uproot.open(path)["tree"].num_entries == len(made)
