@@ -30,8 +30,8 @@ def test_a_peer_without_weaver_is_told(tmp_path, monkeypatch):
 
 
 def test_other_formats_are_refused(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(ConfigError, match="ROOT"):
-        (tmp_path / "x.npz").write_bytes(b"PK\x03\x04")
         loader.measure_files([str(tmp_path / "x.npz")])
 
 
