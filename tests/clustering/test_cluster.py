@@ -57,9 +57,16 @@ def test_fastjet_with_other_recombination(algorithm, recombination):
     assert_same(cluster(p4, ptr, **choice), cluster(p4, ptr, engine="fastjet", **choice), rtol=1e-9)
 
 
+def short_jets() -> tuple[np.ndarray, np.ndarray]:
+    """The 22 hardest constituents of 8 jets; the definition takes n^3 steps."""
+    p4, ptr = some_jets(4)
+    counts = np.minimum(np.diff(ptr), 22)
+    return np.concatenate([p4[a : a + n] for a, n in zip(ptr, counts, strict=False)]), np.cumsum([0, *counts])
+
+
 @pytest.mark.parametrize("power", [1.0, 0.0, -1.0, 0.5])
 def test_definition(power):
-    p4, ptr = some_jets(8)
+    p4, ptr = short_jets()
     history = cluster(p4, ptr, algorithm="genkt", power=power, radius=0.6)
     for jet, (a, b) in enumerate(itertools.pairwise(ptr)):
         merges, dij = recluster(p4[a:b], power=power, radius=0.6)
@@ -69,7 +76,7 @@ def test_definition(power):
 
 
 def test_definition_on_the_sphere():
-    p4, ptr = some_jets(5)
+    p4, ptr = short_jets()
     history = cluster(p4, ptr, algorithm="ee_genkt", power=0.7, radius=1.2)
     for jet, (a, b) in enumerate(itertools.pairwise(ptr)):
         merges, dij = recluster(p4[a:b], power=0.7, radius=1.2, spherical=True)
