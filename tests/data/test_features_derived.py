@@ -50,7 +50,7 @@ def test_cuts():
     ("part_pt > 3", ConfigError, "EXPR-SHAPE", "reduce it"),
     ("part_pt[:, :1] > 3", ConfigError, "EXPR-SHAPE", "one value a jet"),
     ("jet_ptt > 3", DataError, "NO-BRANCH", "did you mean 'jet_pt'"),
-    ("jet_tau32 > 3", DataError, "NO-BRANCH", "needs 'jet_tau3'"),
+    ("ak.any(part_d0 > 3, axis=1)", DataError, "NO-BRANCH", "needs 'part_d0val'"),
     ("__import__('os')", ConfigError, "EXPR-REFUSED", "cut.yaml:2:1"),
 ])  # fmt: skip
 def test_wrong_cuts(text, error, id, words):

@@ -8,7 +8,8 @@ import numpy as np
 
 import jetlego.data.features.constituent
 import jetlego.data.features.jet
-import jetlego.data.features.tracks  # noqa: F401  the three register their columns
+import jetlego.data.features.substructure
+import jetlego.data.features.tracks  # noqa: F401  the four register their columns
 from jetlego.conventions import FloatArray
 from jetlego.data.features.columns import Array, Transform
 from jetlego.data.features.sets import Feature, FeatureList, resolve_features

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.data.features.columns import Array, column
-from jetlego.data.features.constituent import ratio
 from jetlego.data.features.view import JetView
 from jetlego.physics import kinematics
 
@@ -76,13 +75,3 @@ def _width(view: JetView) -> Array:
 def _charge(view: JetView) -> Array:
     weighted = view["part_charge"] * view["part_ptrel"] ** JET_CHARGE_KAPPA
     return kinematics.sum_by_jet(weighted, view.jets.jet_ptr)
-
-
-@column("jet_tau21", "N-subjettiness ratio tau_2 / tau_1")
-def _tau21(view: JetView) -> Array:
-    return ratio(view["jet_tau2"], view["jet_tau1"])
-
-
-@column("jet_tau32", "N-subjettiness ratio tau_3 / tau_2")
-def _tau32(view: JetView) -> Array:
-    return ratio(view["jet_tau3"], view["jet_tau2"])

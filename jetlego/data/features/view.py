@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from jetlego.data.features.columns import Array, constituent_columns, find_colum
 from jetlego.data.features.derived import evaluate_on_view, one_hot, parse_derived
 from jetlego.data.jets import Jets
 from jetlego.errors import ConfigError, DataError, did_you_mean
+
+T = TypeVar("T")
 
 _COMPONENTS = {"part_px": 0, "part_py": 1, "part_pz": 2, "part_energy": 3}
 
@@ -36,6 +39,7 @@ class JetView:
         self._levels: dict[str, str] = {}
         self._pending: list[str] = []
         self._owner: Array | None = None
+        self._shared: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name in self._known:
@@ -70,6 +74,12 @@ class JetView:
         if self._owner is None:
             self._owner = np.repeat(np.arange(self.jets.num_jets), self.jets.num_constituents)
         return self._owner
+
+    def shared(self, key: str, compute: Callable[[], T]) -> T:
+        """Return ``compute()``, worked out once: what several columns are read off, such as a clustering history."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return cast(T, self._shared[key])
 
     def per_constituent(self, name: str) -> Array:
         """Return a jet column repeated for each constituent, (P,)."""
