@@ -17,10 +17,12 @@ from torch import Tensor
 TOLERANCE = 1e-8
 """Residuals below this, relative to the size of the problem, make a solution ``ok`` (float32: 1e-4)."""
 _TINY = 1e-14
+_SMALL = 2**22
+"""Numbers in the table of row products up to which a shared G is squared by one product for the whole batch."""
 
 
 class Program(NamedTuple):
-    """One batch of quadratic programs, all with the leading axis B: Q, q, G, h, A, b."""
+    """A batch of quadratic programs: vectors (B, ...), matrices with the axis B or without, where all share them."""
 
     Q: Tensor
     q: Tensor
@@ -40,10 +42,11 @@ class Point(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """Cholesky factors of H = Q + G^T D(l/s) G and of A H^-1 A^T."""
+    """Cholesky factors L of H = Q + G^T D(l/s) G and of A H^-1 A^T, and L^-1 A^T."""
 
     inner: Tensor
     outer: Tensor
+    half: Tensor
 
 
 def solve(program: Program, steps: int) -> tuple[Point, Tensor]:
@@ -52,7 +55,7 @@ def solve(program: Program, steps: int) -> tuple[Point, Tensor]:
     Infeasible or unbounded problems, and ones that need more steps, give the best point met, finite, with ``ok``
     False.
     """
-    if program.G.shape[1] == 0:
+    if program.G.shape[-2] == 0:
         return _equality_only(program)
     point = _start(program)
     best, least = point, residual(program, point)
@@ -161,27 +164,34 @@ def _residuals(program: Program, point: Point) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _factorise(program: Program, point: Point) -> Factors:
-    ratio = (point.l / point.s.clamp(min=_TINY)).unsqueeze(-1)
-    inner = torch.linalg.cholesky_ex(program.Q + program.G.mT @ (ratio * program.G)).L
-    outer = program.A @ torch.cholesky_solve(program.A.mT, inner)
+    ratio = point.l / point.s.clamp(min=_TINY)
+    inner = torch.linalg.cholesky_ex(program.Q + _weighted_square(program.G, ratio)).L
+    half = torch.linalg.solve_triangular(inner, program.A.mT.expand(len(inner), -1, -1), upper=False)
+    outer = half.mT @ half
     # a diagonal of rounding size, so that redundant rows of A do no harm
     ridge = torch.diag_embed(4.0 * torch.finfo(outer.dtype).eps * outer.diagonal(dim1=-2, dim2=-1))
-    return Factors(inner, torch.linalg.cholesky_ex(outer + ridge).L)
+    return Factors(inner, torch.linalg.cholesky_ex(outer + ridge).L, half)
+
+
+def _weighted_square(G: Tensor, weight: Tensor) -> Tensor:
+    """Return G^T D(weight) G (B, n, n)."""
+    m, n = G.shape[-2:]
+    if G.ndim == 3 or m * n * n > _SMALL:
+        return G.mT @ (weight.unsqueeze(-1) * G)
+    return (weight @ (G.unsqueeze(-1) * G.unsqueeze(-2)).flatten(1)).unflatten(-1, (n, n))
 
 
 def _reduced(program: Program, factors: Factors, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Return (dz, dv) of H dz + A^T dv = first, A dz = second."""
-    free = _solve(factors.inner, first)
-    dv = _solve(factors.outer, _multiply(program.A, free) - second)
-    return free - _solve(factors.inner, _multiply(program.A.mT, dv)), dv
-
-
-def _solve(factor: Tensor, side: Tensor) -> Tensor:
-    return torch.cholesky_solve(side.unsqueeze(-1), factor).squeeze(-1)
+    lower = torch.linalg.solve_triangular(factors.inner, first.unsqueeze(-1), upper=False)
+    dv = torch.cholesky_solve(factors.half.mT @ lower - second.unsqueeze(-1), factors.outer)
+    dz = torch.linalg.solve_triangular(factors.inner.mT, lower - factors.half @ dv, upper=True)
+    return dz.squeeze(-1), dv.squeeze(-1)
 
 
 def _multiply(matrix: Tensor, vector: Tensor) -> Tensor:
-    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
+    """Return the products (B, m) of one matrix (m, n), or one each, with vectors (B, n)."""
+    return vector @ matrix.mT if matrix.ndim == 2 else (matrix @ vector.unsqueeze(-1)).squeeze(-1)
 
 
 def _largest(x: Tensor) -> Tensor:

@@ -71,7 +71,11 @@ def solve_qp(
     inside = torch.float64 if double else at_least_float32(q).dtype
     full = [x.to(inside) for x in (Q, q, *_complete(q, G, h, A, b))]
     batch = torch.broadcast_shapes(*(x.shape[: x.ndim - d] for x, d in zip(full, _AXES, strict=True)))
-    shaped = [x.expand(*(batch or (1,)), *x.shape[x.ndim - d :]) for x, d in zip(full, _AXES, strict=True)]
+    # shared matrices stay one; vectors get the batch axis
+    shaped = [
+        x if x.ndim == d == 2 else x.expand(*(batch or (1,)), *x.shape[x.ndim - d :])
+        for x, d in zip(full, _AXES, strict=True)
+    ]
     with torch.autocast(q.device.type, enabled=False):
         *found, ok = _Optimum.apply(*shaped, steps)
     z, inequality, equality = (x.to(q.dtype) for x in found)
@@ -104,19 +108,21 @@ class _Optimum(torch.autograd.Function):
         program, point, ok = Program(*saved[:6]), Point(*saved[6:10]), saved[10]
         found = interior_point.adjoint(program, point, grad)
         dz, w, dv = (torch.where(ok.unsqueeze(-1), d, torch.zeros_like(d)) for d in found)
+        half = _outer(dz, point.z, program.Q)
         return (
-            0.5 * (_outer(dz, point.z) + _outer(point.z, dz)),
+            0.5 * (half + half.mT),
             dz,
-            _outer(w, point.z) + _outer(point.l, dz),
+            _outer(w, point.z, program.G) + _outer(point.l, dz, program.G),
             -w,
-            _outer(dv, point.z) + _outer(point.v, dz),
+            _outer(dv, point.z, program.A) + _outer(point.v, dz, program.A),
             -dv,
             None,
         )
 
 
-def _outer(x: Tensor, y: Tensor) -> Tensor:
-    return x.unsqueeze(-1) * y.unsqueeze(-2)
+def _outer(x: Tensor, y: Tensor, like: Tensor) -> Tensor:
+    """Return x y^T of each problem, or its sum over the batch where the matrix is shared."""
+    return x.mT @ y if like.ndim == 2 else x.unsqueeze(-1) * y.unsqueeze(-2)
 
 
 @brick(

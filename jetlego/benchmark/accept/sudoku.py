@@ -29,7 +29,7 @@ def learn_sudoku(seed: int) -> dict[str, float]:
     boards = all_boards()
     boards = boards[torch.randperm(len(boards), generator=rng)]
     training, held_out = boards[:200], boards[200:]
-    net = OptNet(in_dim=CELLS * DIGITS, equalities=40)
+    net = OptNet(in_dim=CELLS * DIGITS, equalities=40, steps=15)
     initialise(net, seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
     for _ in range(120):
