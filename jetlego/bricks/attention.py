@@ -8,13 +8,14 @@ gradient.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jetlego.bricks.masks import Packing, blank, masked_softmax
+from jetlego.bricks.groups import LengthGroups
+from jetlego.bricks.masks import Packing, at_least_float32, blank, masked_softmax
 from jetlego.bricks.norms import l2_normalise
 from jetlego.bricks.registry import brick
 
@@ -146,8 +147,33 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, key_mask: Tensor | None
         (B, H, T, D); zeros for sets without any real item.
     """
     bias = _merged(key_mask, pair, causal, query.shape[2], key.shape[2], query)
+    if pair is not None and query.device.type == "cpu" and (dropout > 0 or pair.requires_grad):
+        out = _biased(query, key, value, bias, dropout)
+        return out if key_mask is None else out.masked_fill(~key_mask.any(1).reshape(-1, 1, 1, 1), 0)
     out = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
     return out if key_mask is None else out.masked_fill(~key_mask.any(1).reshape(-1, 1, 1, 1), 0)
+
+
+def mask_pair(pair: Tensor, mask: Tensor | None) -> Tensor:
+    """Return ``pair (B, H, N, N)`` with -inf for padded keys.
+
+    An empty set looks at its first slot, and what comes of it is to be blanked.
+    """
+    found = _merged(mask, pair, False, pair.shape[2], pair.shape[3], pair)
+    return pair if found is None else found
+
+
+def _biased(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float) -> Tensor:
+    """Attention with a bias that learns, on a CPU, where torch has no fused kernel for it and checks rows for -inf.
+
+    The bias is the matrix that the product of queries and keys is added to, which spares two passes.
+    """
+    rows = query.shape[:2]
+    bias = bias.expand(*rows, *bias.shape[2:]).flatten(0, 1)
+    scale = 1 / math.sqrt(query.shape[-1])
+    score = torch.baddbmm(bias, query.flatten(0, 1), key.flatten(0, 1).mT, alpha=scale)
+    weight = F.dropout(at_least_float32(score).softmax(-1).to(value.dtype), dropout)
+    return (weight @ value.flatten(0, 1)).unflatten(0, rows)
 
 
 def _merged(key_mask: Tensor | None, pair: Tensor | None, causal: bool, num_queries: int, num_keys: int,
@@ -202,21 +228,26 @@ class MultiHeadAttention(nn.Module):
             if linear.bias is not None:
                 nn.init.zeros_(linear.bias)
 
-    def forward(self, x: Tensor, *, mask: Tensor | None = None, pair: Tensor | None = None, causal: bool = False,
-                packing: Packing | None = None, positions: Tensor | None = None) -> Tensor:  # fmt: skip
+    def forward(self, x: Tensor, *, mask: Tensor | None = None, pair: Any = None, masked: bool = False,
+                causal: bool = False, packing: Packing | LengthGroups | None = None,
+                positions: Tensor | None = None) -> Tensor:  # fmt: skip
         """Self-attention of ``x (B, N, D)`` with ``mask (B, N)``, or of ``x (P, D)`` with its packing.
 
-        ``pair (B, H or 1, N, N)`` is added to the scores; ``positions (N,)`` turns queries and keys (rotary).
+        ``pair (B, H or 1, N, N)`` is added to the scores, a list of them for groups; ``positions (N,)`` turns queries
+        and keys (rotary). ``masked`` says that the pair comes from :func:`mask_pair`, so that the mask need not be
+        applied once more in every layer.
         """
+
+        def look(qkv: Tensor, mask: Tensor | None, pair: Tensor | None) -> Tensor:
+            query, key, value = self._heads(qkv, 3)
+            if positions is not None:
+                query, key = rotate(query, positions), rotate(key, positions)
+            seen = None if masked else mask
+            out = attend(query, key, value, key_mask=seen, pair=pair, causal=causal, dropout=self._dropout())
+            return out.transpose(1, 2).flatten(2)
+
         qkv = self.in_proj(x)
-        if packing is not None:
-            qkv, mask = packing.pad(qkv), packing.mask
-        query, key, value = self._heads(qkv, 3)
-        if positions is not None:
-            query, key = rotate(query, positions), rotate(key, positions)
-        out = attend(query, key, value, key_mask=mask, pair=pair, causal=causal, dropout=self._dropout())
-        out = out.transpose(1, 2).flatten(2)
-        return self.out_proj(out if packing is None else packing.unpad(out))
+        return self.out_proj(look(qkv, mask, pair) if packing is None else packing.over(look, qkv, pair))
 
     def cross(self, x: Tensor, context: Tensor, *, mask: Tensor | None = None, pair: Tensor | None = None) -> Tensor:
         """Attention of queries ``x (B, T, D)`` to ``context (B, N, D)`` with ``mask (B, N)``."""

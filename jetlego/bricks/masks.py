@@ -7,6 +7,7 @@ device: sizes are shapes or Python ints.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -152,20 +153,32 @@ class Packing(NamedTuple):
 
     slot: Tensor
     mask: Tensor
+    whole: bool = False
+    """Known that no set is longer than the padded length."""
 
     @classmethod
-    def of(cls, ptr: Tensor, total: int, n_max: int) -> Packing:
+    def of(cls, ptr: Tensor, total: int, n_max: int, *, whole: bool = False) -> Packing:
         """Return the packing of ``total`` items with offsets ``ptr`` into rows of ``n_max``."""
-        return cls(padded_slots(ptr, total, n_max), padded_mask(ptr, n_max))
+        return cls(padded_slots(ptr, total, n_max), padded_mask(ptr, n_max), whole)
 
     def pad(self, packed: Tensor) -> Tensor:
         """Return (P, ...) as (B, N, ...), zeros in the padding."""
         # one more row takes what is cut off; writing rows (and not reading them) keeps the backward a plain gather
         shape = self.mask.shape
-        rows = packed.new_zeros((shape[0] * shape[1] + 1, *packed.shape[1:])).index_copy(0, self.slot, packed)
+        rows = packed.new_zeros((shape[0] * shape[1] + 1, *packed.shape[1:])).index_copy_(0, self.slot, packed)
         return rows[:-1].unflatten(0, shape)
+
+    def over(self, function: Callable[..., Tensor], packed: Tensor, pair: Tensor | None) -> Tensor:
+        """Return packed what ``function(padded, mask, pair)`` makes of packed items."""
+        return self.unpad(function(self.pad(packed), self.mask, pair))
 
     def unpad(self, padded: Tensor) -> Tensor:
         """Return (B, N, ...) as (P, ...); items that were cut come out as zeros."""
         rows = padded.flatten(0, 1)
-        return torch.cat([rows, rows.new_zeros((1, *rows.shape[1:]))]).index_select(0, self.slot)
+        if self.whole:
+            return rows.index_select(0, self.slot)
+        if rows.shape[0] == 0:
+            return rows.new_zeros((self.slot.shape[0], *rows.shape[1:]))
+        found = rows.index_select(0, self.slot.clamp(max=rows.shape[0] - 1))
+        cut = self.slot == rows.shape[0]
+        return found.masked_fill(cut.reshape(-1, *(1,) * (found.dim() - 1)), 0)

@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jetlego.bricks.attention import mask_pair
 from jetlego.bricks.blocks import Block, NormPlace, start_by_depth
+from jetlego.bricks.groups import LengthGroups
 from jetlego.bricks.masks import Packing, blank
 from jetlego.bricks.positions import PositionName, Positions
 from jetlego.bricks.registry import brick
+from jetlego.conventions import IntArray
 
 State = tuple[Tensor, ...]
 
@@ -73,17 +76,25 @@ class Transformer(nn.Module):
             start_by_depth(self.blocks, generator)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, pair: Tensor | None = None, *, ptr: Tensor | None = None,
-                n_max: int = 0) -> Tensor:  # fmt: skip
+                n_max: int = 0, counts: IntArray | None = None) -> Tensor:  # fmt: skip
         """Return (B, N, out_dim) of ``x (B, N, in_dim)``, or (P, out_dim) of ``x (P, in_dim)``.
 
         ``mask (B, N)``, or ``ptr (B + 1,)`` and ``n_max``; ``pair (B, heads or 1, N, N)`` is added to the scores.
+        ``counts (B,)``, the sizes of the sets on the host, lets sets of like length be padded together.
         """
+        groups = None if counts is None or self.positions.kind else LengthGroups.of(counts, n_max, x.device)
+        if groups is not None:
+            masks = (p.mask for p in groups.packings)
+            pairs = None if pair is None else [mask_pair(*both) for both in zip(groups.split(pair), masks, strict=True)]
+            return groups.unsorted(self._run(groups.sorted(x), packing=groups, pair=pairs))
         if ptr is not None and self.positions.kind is None:
-            return self._run(x, packing=Packing.of(ptr, x.shape[0], n_max), pair=pair)
+            packing = Packing.of(ptr, x.shape[0], n_max)
+            return self._run(x, packing=packing, pair=None if pair is None else mask_pair(pair, packing.mask))
         if ptr is not None:
             packing = Packing.of(ptr, x.shape[0], n_max)
             return packing.unpad(self.forward(packing.pad(x), packing.mask, pair))
-        return blank(self._run(blank(x, mask), mask=mask, pair=None if pair is None else blank_pair(pair, mask)), mask)
+        pair = None if pair is None else mask_pair(blank_pair(pair, mask), mask)
+        return blank(self._run(blank(x, mask), mask=mask, pair=pair), mask)
 
     def _run(self, x: Tensor, **how: Any) -> Tensor:
         x = self.embed(x)
@@ -91,7 +102,7 @@ class Transformer(nn.Module):
             how["positions"] = self.positions.turns(x)
             x = self.positions(x)
         for block in self.blocks:
-            x = block(x, causal=self.causal, **how)
+            x = block(x, causal=self.causal, masked=how["pair"] is not None, **how)
         return self.norm(x)
 
     def step(self, x: Tensor, state: State | None = None, *, pair: Tensor | None = None) -> tuple[Tensor, State]:

@@ -83,8 +83,8 @@ class ParticleTransformer(nn.Module):
     def logits(self, x: Tensor, p4: Tensor | None, mask: Tensor | None = None, **packed: Any) -> Tensor:
         """Return logits (B, K) of features (B, N, F) and p4 (B, N, 4) with ``mask``, or packed with ``ptr``."""
         pair = None if self.pair_bias is None else self.pair_bias(p4, mask, **packed)
-        packed.pop("counts", None)
         x = self.transformer(self.embed(x, mask), mask, pair, **packed)
+        packed.pop("counts", None)
         return self.head(self.class_attention(x, mask, **packed))
 
 

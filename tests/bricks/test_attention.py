@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from jetlego.bricks.attention import Attention, MultiHeadAttention, Score, atten
 from jetlego.bricks.blocks import Block
 from jetlego.bricks.build import build
 from jetlego.bricks.class_attention import ClassAttention
+from jetlego.bricks.groups import LengthGroups
 from jetlego.bricks.masks import Packing
 from jetlego.bricks.positions import sinusoids
 from jetlego.bricks.transformer import Cross, Transformer
@@ -193,3 +195,36 @@ def test_heads_must_divide():
         Block(4, heads=2, norm="post", normformer=True)
     with pytest.raises(ValueError, match="one width"):
         Score(in_dim=3, query_dim=2, kind="dot")
+
+
+@pytest.mark.parametrize("heads_of_pair", [None, 1, 2])
+@pytest.mark.parametrize("training", [False, True])
+def test_groups_of_like_length_change_nothing(heads_of_pair, training):
+    counts = np.random.default_rng(0).integers(0, 30, 40)
+    ptr, total, n_max = torch.tensor([0, *counts.cumsum().tolist()]), int(counts.sum()), int(counts.max())
+    assert len(LengthGroups.of(counts, n_max, ptr.device).packings) == 5
+    model = build({"brick": "transformer", "heads": 2}, in_dim=4, seed=0).double().train(training)
+    results = []
+    for told in (None, counts):
+        x = draw(total, 4).requires_grad_()
+        pair = None if heads_of_pair is None else draw(40, heads_of_pair, n_max, n_max, seed=1).requires_grad_()
+        y = model(x, None, pair, ptr=ptr, n_max=n_max, counts=told)
+        wanted = [x] if pair is None else [x, pair]
+        results.append([y, *torch.autograd.grad(y.square().sum(), [*wanted, *model.parameters()])])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_groups_only_where_they_are_worth_it():
+    for counts in ([5] * 40, [5, 9, 3], [0] * 40, [3] * 39 + [60]):
+        found = LengthGroups.of(np.array(counts), 50, torch.device("cpu"))
+        assert (found is None) == (counts != [5] * 40 and counts != [0] * 40)
+
+
+def test_attention_with_a_bias_that_learns_is_torchs():
+    q, k, v = draw(3, 2, 4, 6), draw(3, 2, 5, 6, seed=1), draw(3, 2, 5, 6, seed=2)
+    pair = draw(3, 1, 4, 5, seed=3)
+    expected = attend(q, k, v, key_mask=MASK, pair=pair)
+    torch.testing.assert_close(attend(q, k, v, key_mask=MASK, pair=pair.requires_grad_()), expected)
+    dropped = torch.stack([attend(q, k, v, key_mask=MASK, pair=pair, dropout=0.2) for _ in range(3000)])
+    assert (dropped.mean(0) - expected).abs().max() < 0.15
