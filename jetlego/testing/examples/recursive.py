@@ -33,7 +33,23 @@ def _pairs(generator: torch.Generator) -> dict[str, Any]:
     return {"x": torch.randn(2, 4, 4, 3, dtype=torch.float64, generator=generator)}
 
 
+def _decays(generator: torch.Generator) -> dict[str, Any]:
+    """Return a vector for each of the four trees, and momenta of their nodes, heavy enough for finite differences."""
+    inputs = trees(generator)
+    plan, momentum = inputs["plan"], torch.randn(15, 3, dtype=torch.float64, generator=generator)
+    p4 = torch.cat([momentum, (momentum.square().sum(1, keepdim=True) + 4.0).sqrt()], dim=1)
+    for level in reversed(range(plan.num_levels)):  # every node the sum of its children
+        for inner in range(*plan.inner_ptr[level : level + 2]):
+            p4[plan.inner_row[inner]] = p4[plan.num_roots + 2 * inner] + p4[plan.num_roots + 2 * inner + 1]
+    return {"x": torch.randn(4, 2, dtype=torch.float64, generator=generator), "plan": plan, "p4": p4}
+
+
 EXAMPLES = {
+    "tree_decoder": Example(
+        {"brick": "tree_decoder", "hidden": 4, "components": 2}, {"in_dim": 2}, inputs=_decays,
+        skip={**_DEVICES, "half_precision": "boosts to rest frames lose all digits of float32 momenta"},
+    ),
+    "event_gru": Example({"brick": "event_gru", "hidden": 4}, {"in_dim": 3}, parameters=3 * 4 * 4 + 3 * 16),
     "tree_bias": Example(
         {"brick": "tree_bias", "hidden": 4}, {"in_dim": 3, "out_dim": 2}, inputs=_pairs,
         skip=dict.fromkeys(("padding", "packed", "permutation"), "it takes pairs, not items with a mask"),
