@@ -37,12 +37,12 @@ def d_ij(p: tuple, q: tuple, power: float, spherical: bool) -> float:
 
 
 def rapidity_phi(p: tuple) -> tuple[float, float]:
-    """Return rapidity, the squared mass clamped at zero, and azimuth."""
+    """Return rapidity by FastJet's formula (formats.md, section 4), so that exact ties stay exact, and azimuth."""
     px, py, pz, energy = p
     pt2 = px**2 + py**2
     m2 = max(0.0, (energy + pz) * (energy - pz) - pt2)
-    size = 0.5 * math.log((energy + abs(pz)) ** 2 / (pt2 + m2))
-    return math.copysign(size, pz), math.atan2(py, px) % (2 * math.pi)
+    y = 0.5 * math.log((pt2 + m2) / (energy + abs(pz)) ** 2)
+    return (-y if pz > 0 else y), math.atan2(py, px) % (2 * math.pi)
 
 
 def _cross(p: tuple, q: tuple) -> tuple[float, float, float]:
