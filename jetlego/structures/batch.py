@@ -14,7 +14,7 @@ from jetlego.errors import ConfigError, did_you_mean
 from jetlego.structures.plan import TreePlan
 
 
-class _Movable:
+class Movable:
     """Tensors, parts that hold tensors, and mappings of either, in the fields of a frozen dataclass."""
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
@@ -29,7 +29,7 @@ class _Movable:
         changed: dict[str, Any] = {}
         for part in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value = getattr(self, part.name)
-            if isinstance(value, Tensor | TreePlan | _Movable):
+            if isinstance(value, Tensor | TreePlan | Movable):
                 changed[part.name] = function(value)
             elif isinstance(value, Mapping):
                 changed[part.name] = {name: function(item) for name, item in value.items()}
@@ -37,7 +37,7 @@ class _Movable:
 
 
 @dataclass(frozen=True, eq=False)
-class TreeBatch(_Movable):
+class TreeBatch(Movable):
     """One tree of each of B jets; rows stand in the order of the plan.
 
     Parameters
@@ -62,7 +62,7 @@ class TreeBatch(_Movable):
 
 
 @dataclass(frozen=True, eq=False)
-class JetBatch(_Movable):
+class JetBatch(Movable):
     """B jets with P constituents in all, packed; the sizes are Python integers, so no model reads one back.
 
     Parameters

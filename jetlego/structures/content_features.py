@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
+from jetlego.structures import momentum_features  # noqa: F401  its sets are part of ours
 from jetlego.structures._kernels import kernel
 from jetlego.structures.node_features import NODE_FEATURE_SETS, node_feature
 from jetlego.structures.nodes import Nodes
@@ -136,6 +137,12 @@ def max_sure_displacement(nodes: Nodes) -> FloatArray:
     both = np.hypot(_significance(nodes, *_TRACK[:2]), _significance(nodes, *_TRACK[2:]))
     return np.log1p(_largest(nodes, np.minimum(both, _LARGEST) * (_leaf_pt(nodes) > _SURE_PT)))
 
+
+NODE_FEATURE_SETS["lund_axis"] = (
+    "ln_z", "ln_delta", "ln_m", "ln_kt", "ln_pt", "ln_energy", "ln_pt_rel", "ln_energy_rel", "delta_r", "ln_mass",
+    "is_leaf", "ln_num_leaves",
+)  # fmt: skip
+"""What turning a jet around its axis leaves as it is: fewer columns to fit by accident with few jets."""
 
 NODE_FEATURE_SETS["types"] = ("ln_num_leaves", "charge", *(f"{name}_share" for name in _TYPES))
 NODE_FEATURE_SETS["displacement"] = (

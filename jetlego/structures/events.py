@@ -15,7 +15,7 @@ from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.jets import Jets
 from jetlego.errors import ConfigError, DataError, did_you_mean
 from jetlego.physics.kinematics import eta, jet_p4, mass, phi, pt
-from jetlego.structures.batch import JetBatch, _Movable
+from jetlego.structures.batch import JetBatch, Movable
 from jetlego.structures.scaler import NodeScaler
 from jetlego.structures.store import JetStore, TreeSpec, prepare
 
@@ -26,7 +26,7 @@ _SCALER = "jets"
 
 
 @dataclass(frozen=True, eq=False)
-class EventBatch(_Movable):
+class EventBatch(Movable):
     """E events with B jets in all.
 
     Parameters

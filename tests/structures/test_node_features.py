@@ -89,6 +89,18 @@ def test_every_feature_is_finite_on_degenerate_jets():
     assert np.isfinite(values).all(), [n for n, ok in zip(names, np.isfinite(values).all(0), strict=True) if not ok]
 
 
+def test_turning_a_jet_around_its_axis_leaves_the_axis_set_alone():
+    history = random_history(9, (30,))
+    forest = grow_trees(history)
+    before = node_features(history, forest, "lund_axis")
+    # a jet at rapidity 0 and azimuth 0 flies along x: for small angles, turning it around x turns the plane
+    # of rapidity and azimuth; mirroring pz and py turns it by exactly half a circle about a jet at (0, 0)
+    turned = history.node_p4 * np.array([1.0, -1.0, -1.0, 1.0])
+    mirrored = type(history)(history.parents, history.dij, history.node_ptr, history.jet_ptr, turned)
+    assert np.allclose(node_features(mirrored, forest, "lund_axis"), before, atol=1e-9)
+    assert not np.allclose(node_features(mirrored, forest, "kinematics"), node_features(history, forest, "kinematics"))
+
+
 def test_names():
     assert feature_names(["lund", "is_leaf"]) == (*NODE_FEATURE_SETS["lund"], "is_leaf")
     with pytest.raises(ConfigError, match="did you mean 'ln_delta'"):

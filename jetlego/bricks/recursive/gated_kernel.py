@@ -154,6 +154,21 @@ def _mask(d_t: Array, count: int, t: Array, inner: int) -> None:
             d_t[i, j] = d_t[i, j] if t[inner + i, j] > 0.0 else d_t.dtype.type(0.0)
 
 
+@lean
+def _gate_weights(blas: int, count: int, d_gates: Array, d_t: Array, kept: Array, state: Array, below: int, u: Array,
+                  t: Array, inner: int, d_w_h: Array, d_joined: Array, d_w_t: Array) -> None:  # fmt: skip
+    """Add one level's share to the gradients of W_h, of the joined weights and of what acts on t."""
+    width, size, one = state.shape[1], state.itemsize, state.dtype.type(1.0)
+    transposed_times(blas, 7 * width, count, 2 * width, at(d_gates, 0), 7 * width, at(state, below),
+                     2 * width, at(d_joined, 0), 3 * width, one)  # fmt: skip
+    transposed_times(blas, 7 * width, count, width, at(d_gates, 0), 7 * width, at(u, inner), width,
+                     at(d_joined, 0) + 2 * width * size, 3 * width, one)  # fmt: skip
+    transposed_times(blas, 4 * width, count, width, at(d_gates, 0) + 3 * width * size, 7 * width,
+                     at(t, inner), width, at(d_w_t, 0), width, one)  # fmt: skip
+    transposed_times(blas, width, count, 3 * width, at(d_t, 0), width, at(kept, 0), 3 * width,
+                     at(d_w_h, 0), 3 * width, one)  # fmt: skip
+
+
 @compiled
 def gated_down(
     blas: int, grad: Array, fresh: bool, x: Array, w_u: Array, w_h: Array, joined: Array, w_t: Array, bounds: Array,
@@ -197,14 +212,7 @@ def gated_down(
                   at(there, 0), 2 * width, one)  # fmt: skip
             times(blas, count, 7 * width, width, at(d_gates, 0), 7 * width, at(joined, 0) + 2 * width * size,
                   3 * width, at(d_u, 0), width, one)  # fmt: skip
-            transposed_times(blas, 7 * width, count, 2 * width, at(d_gates, 0), 7 * width, at(state, below),
-                             2 * width, at(d_joined, 0), 3 * width, one)  # fmt: skip
-            transposed_times(blas, 7 * width, count, width, at(d_gates, 0), 7 * width, at(u, inner), width,
-                             at(d_joined, 0) + 2 * width * size, 3 * width, one)  # fmt: skip
-            transposed_times(blas, 4 * width, count, width, at(d_gates, 0) + 3 * width * size, 7 * width,
-                             at(t, inner), width, at(d_w_t, 0), width, one)  # fmt: skip
-            transposed_times(blas, width, count, 3 * width, at(d_t, 0), width, at(kept, 0), 3 * width,
-                             at(d_w_h, 0), 3 * width, one)  # fmt: skip
+            _gate_weights(blas, count, d_gates, d_t, kept, state, below, u, t, inner, d_w_h, d_joined, d_w_t)
             _add_columns(d_gates, count, d_bias)
             _add_columns(d_t, count, d_b_h)
         to_embedding(here, first, last, count, inner, inner_row, state, u, d_u, d_b_u)
