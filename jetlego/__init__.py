@@ -31,6 +31,7 @@ _HOME = {
     "roc": "evaluation.roc",
     "weaver_tensors": "data.weaver",
     "load_recnn": "models.recnn",
+    "load_weaver": "models.weaver",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

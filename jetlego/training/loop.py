@@ -171,7 +171,7 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.task.loss(self.model, batch)
-        value = float(loss.detach())
+        value = self._over_ranks(float(loss.detach()))
         if not math.isfinite(value):
             self._skip(value)
             return value
@@ -184,9 +184,16 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.bare_model)
         progress.bad_steps = 0
-        progress.loss_sum += value * batch.num_jets
-        progress.jets_seen += batch.num_jets
+        jets = batch.num_jets * self.fabric.world_size
+        progress.loss_sum += value * jets
+        progress.jets_seen += jets
         return value
+
+    def _over_ranks(self, value: float) -> float:
+        """Return the mean over the ranks, which is not finite for all of them if it is for none: they skip as one."""
+        if self.fabric.world_size == 1:
+            return value
+        return float(self.fabric.all_reduce(torch.tensor(value, device=self.fabric.device), reduce_op="mean"))
 
     def _skip(self, value: float) -> None:
         self.progress.bad_steps += 1

@@ -57,8 +57,8 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
     Preempted
         If a signal asked for a stop; the state is saved.
     """
-    observer = observer or Observer()
     fabric = make_fabric(config.training)
+    observer = observer if observer and fabric.is_global_zero else Observer()  # one rank talks for all
     folder = Path(fabric.broadcast(str(folder)))  # ranks may have looked for a free folder at different times
     with FolderLock(folder) if fabric.is_global_zero else contextlib.nullcontext():
         fabric.barrier()
