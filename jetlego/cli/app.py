@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App, Group
 
 from jetlego import __version__
+from jetlego.cli.accept import accept
 from jetlego.cli.bench import bench
 from jetlego.cli.bricks import bricks
 from jetlego.cli.data_check import check
@@ -41,3 +42,4 @@ app.command(data)
 
 app.command(show, group=BUILDING)
 app.command(bricks, group=BUILDING)
+app.command(accept, group=BUILDING)

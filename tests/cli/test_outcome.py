@@ -76,7 +76,7 @@ def test_v_shows_the_traceback(run):
 def test_help_names_every_command(run):
     code, out, _ = run("--help")
     assert code == 0
-    for word in ("train", "evaluate", "predict", "report", "show", "bricks", "bench", "data"):
+    for word in ("train", "evaluate", "predict", "report", "show", "bricks", "bench", "accept", "data"):
         assert word in out
 
 
@@ -90,6 +90,7 @@ def test_help_names_every_command(run):
         ["show"],
         ["bricks"],
         ["bench"],
+        ["accept"],
         ["data"],
         ["data", "show"],
         ["data", "generate"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jetlego.benchmark.accept.gate import Gate
-from jetlego.benchmark.accept.registry import Task, find_task, task, tasks
-from jetlego.benchmark.accept.runner import AcceptResult, run, run_task
+from jetlego.benchmark.accept.registry import Task, find_task, find_tasks, task, tasks
+from jetlego.benchmark.accept.results import AcceptResult
+from jetlego.benchmark.accept.runner import run, run_task
 
-__all__ = ["AcceptResult", "Gate", "Task", "find_task", "run", "run_task", "task", "tasks"]
+__all__ = ["AcceptResult", "Gate", "Task", "find_task", "find_tasks", "run", "run_task", "task", "tasks"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -31,7 +31,7 @@ class Task:
     """One learning task: what it teaches, the figure known for it, and the gate.
 
     ``published`` and ``gates`` are by figure name; ``source`` says where the published figure is from (a paper, a
-    reference code, or that it is exact).
+    reference code, or that it is exact); ``bricks`` are the bricks and losses that it proves.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Task:
     gates: Mapping[str, Gate]
     minutes: float
     summary: str
+    bricks: tuple[str, ...]
 
     def figures(self, seed: int) -> dict[str, float]:
         """Run the task and return its figures by name."""
@@ -60,6 +61,7 @@ def task(
     gate: str | Mapping[str, str],
     minutes: float,
     figure: str = "value",
+    bricks: Sequence[str] = (),
 ) -> Callable[[Callable[[int], Figures]], Callable[[int], Figures]]:
     """Register a function of the seed as the acceptance task ``name``.
 
@@ -76,6 +78,8 @@ def task(
         Expected time on two cores.
     figure
         Name of the figure where there is one.
+    bricks
+        Bricks and losses that the task proves; default: the one of its own name.
     """
 
     def register(function: Callable[[int], Figures]) -> Callable[[int], Figures]:
@@ -86,7 +90,7 @@ def task(
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
         references = {k: known.get(k) for k in gates}
         frozen = MappingProxyType(references), source, MappingProxyType(gates)
-        _TASKS[name] = Task(name, function, *frozen, minutes, summary)
+        _TASKS[name] = Task(name, function, *frozen, minutes, summary, tuple(bricks) or (name,))
         return function
 
     return register
@@ -106,3 +110,21 @@ def find_task(name: str) -> Task:
     if name not in known:
         raise ConfigError("UNKNOWN-TASK", f"there is no acceptance task '{name}'", did_you_mean(name, known))
     return known[name]
+
+
+def find_tasks(name: str) -> list[Task]:
+    """Return the task of that name, or else all tasks that prove the brick or loss of that name.
+
+    Raises
+    ------
+    ConfigError
+        ``UNKNOWN-TASK``, with the nearest name of a task or of a brick that a task proves.
+    """
+    known = tasks()
+    if name in known:
+        return [known[name]]
+    found = [item for item in known.values() if name in item.bricks]
+    if not found:
+        names = {*known, *(brick for item in known.values() for brick in item.bricks)}
+        raise ConfigError("UNKNOWN-TASK", f"there is no acceptance task '{name}'", did_you_mean(name, names))
+    return found

@@ -1,36 +1,21 @@
-"""Run acceptance tasks one after the other and keep their results as JSON lines, so that a run can go on later."""
+"""Run acceptance tasks one after the other, keep their results, and go on where a run was stopped."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
+import subprocess
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from jetlego.benchmark.accept.registry import Task, find_task, tasks
-from jetlego.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class AcceptResult:
-    """One figure of one task and seed, beside what is known and what was asked.
-
-    ``seconds`` is the time of the whole task, the same for all its figures. ``value`` is NaN if the task diverged.
-    """
-
-    task: str
-    figure: str
-    value: float
-    reference: float | None
-    gate: str
-    seconds: float
-    seed: int
-    passed: bool
+import jetlego
+from jetlego.benchmark.accept.registry import Task, find_tasks, tasks
+from jetlego.benchmark.accept.results import AcceptResult, Key, Row, keep, read_rows, value_of, write_rows
+from jetlego.benchmark.accept.watch import named
+from jetlego.errors import ConfigError, JetlegoError, JetlegoWarning
 
 
 def run(
@@ -39,13 +24,14 @@ def run(
     seeds: Iterable[int] = (1,),
     out: Path | str | None = None,
     resume: bool = False,
+    again: bool = False,
 ) -> Iterator[AcceptResult]:
     """Return an iterator that runs the tasks as it is advanced and yields their results; prints nothing.
 
     Parameters
     ----------
     names
-        Tasks by name; none means all of them.
+        Tasks by name, or bricks and losses, which stand for the tasks that prove them; none means all tasks.
     seeds
         Each task runs once a seed. The global random state is put back after each.
     out
@@ -53,87 +39,80 @@ def run(
     resume
         Keep what ``out`` holds: finished pairs of task and seed are read back, not run; their figures are judged by
         today's gates. A half-written last line is dropped.
+    again
+        With ``resume``: run the named tasks even so; their new rows take the place of the old.
 
     Raises
     ------
     ConfigError
         For an unknown task, or if ``out`` exists and ``resume`` is off. Both before any task starts.
     """
-    chosen = [find_task(n) for n in names] if names else list(tasks().values())
+    chosen = {item.name: item for name in names for item in find_tasks(name)} if names else dict(tasks())
     path = None if out is None else Path(out)
     if path is not None and path.exists() and not resume:
         raise ConfigError("OUT-EXISTS", f"{path} exists already", "resume it, or name another file")
-    known = _read(path) if path is not None and resume else {}
-    for item in chosen:  # a task whose figures are not all there is run again
-        known = {k: r for k, r in known.items() if k[0] != item.name or {x["figure"] for x in r} == item.gates.keys()}
-    return _run(chosen, list(seeds), path, known)
+    known = read_rows(path) if path is not None and resume else {}
+    if path is not None:
+        known = {key: rows for key, rows in known.items() if _is_whole(rows, tasks().get(key[0]))}
+        write_rows(path, known)
+    return _run(list(chosen.values()), list(seeds), path, {} if again else known)
+
+
+def _is_whole(rows: Sequence[Row], item: Task | None) -> bool:
+    """Return whether all figures of a task are there; a task that is gone has none."""
+    return item is not None and {row["figure"] for row in rows} == item.gates.keys()
 
 
 def _run(
-    chosen: list[Task], seeds: list[int], path: Path | None, known: dict[tuple[str, int], list[dict]]
+    chosen: list[Task], seeds: list[int], path: Path | None, known: dict[Key, list[Row]]
 ) -> Iterator[AcceptResult]:
-    if path is not None:
-        _rewrite(path, [row for rows in known.values() for row in rows])
     for seed in seeds:
         for item in chosen:
-            if rows := known.get((item.name, seed)):
-                values = {row["figure"]: math.nan if row["value"] is None else row["value"] for row in rows}
-                yield from _judge(item, values, seed, rows[0]["seconds"])
-                continue
-            results = run_task(item, seed)
-            if path is not None:
-                _append(path, results)
+            rows = known.get((item.name, seed))
+            results = read_back(item, rows) if rows else run_task(item, seed)
+            if path is not None and not rows:
+                keep(path, results)
             yield from results
 
 
 def run_task(item: Task, seed: int) -> list[AcceptResult]:
-    """Run one task with one seed and judge its figures."""
-    start = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):
+    """Run one task with one seed and judge its figures; a fault of data or surroundings is a warning and no figure."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    with torch.random.fork_rng(devices=[]), named(item.name):
         torch.manual_seed(seed)
-        values = item.figures(seed)
-    return _judge(item, values, seed, round(time.perf_counter() - start, 2))
-
-
-def _judge(item: Task, values: dict[str, float], seed: int, seconds: float) -> list[AcceptResult]:
-    return [
-        AcceptResult(item.name, k, values[k], item.published[k], str(gate), seconds, seed, gate.passed(values[k]))
-        for k, gate in item.gates.items()
-    ]
-
-
-def _read(path: Path) -> dict[tuple[str, int], list[dict]]:
-    """Return the rows of a results file by task and seed; only a torn *last* line is forgiven."""
-    rows: dict[tuple[str, int], list[dict]] = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-            rows.setdefault((row["task"], row["seed"]), []).append({k: row[k] for k in _COLUMNS})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            if number < len(lines):
-                raise ConfigError("BAD-VALUE", f"{path}:{number}: not a line of acceptance results") from error
-    return rows
+            values = item.figures(seed)
+        except JetlegoError as error:
+            if error.id == "BAD-TASK":
+                raise
+            warnings.warn(JetlegoWarning("ACCEPT", f"task '{item.name}' could not run: {error}"), stacklevel=2)
+            values = dict.fromkeys(item.gates, math.nan)
+    wall, cpu, commit = time.perf_counter() - wall, time.process_time() - cpu, code_commit()
+    return [
+        AcceptResult(item.name, figure, values[figure], item.published[figure], str(gate), round(wall, 2),
+                     round(cpu, 2), seed, commit, gate.passed(values[figure]))
+        for figure, gate in item.gates.items()
+    ]  # fmt: skip
 
 
-_COLUMNS = tuple(AcceptResult.__dataclass_fields__)
+def read_back(item: Task, rows: Sequence[Row]) -> list[AcceptResult]:
+    """Return kept rows of a task as results, judged by its gates and set beside its published figures of today."""
+    by_figure = {row["figure"]: row for row in rows}
+    results = []
+    for figure, gate in item.gates.items():
+        row, value = by_figure[figure], value_of(by_figure[figure])
+        now = {"value": value, "reference": item.published[figure], "gate": str(gate), "passed": gate.passed(value)}
+        results.append(AcceptResult(**{**row, **now}))
+    return results
 
 
-def _line(row: dict) -> str:
-    value = row["value"]
-    finite = value is not None and math.isfinite(value)
-    return json.dumps({**row, "value": value if finite else None}, allow_nan=False) + "\n"
-
-
-def _rewrite(path: Path, rows: list[dict]) -> None:
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.write_text("".join(map(_line, rows)), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _append(path: Path, results: list[AcceptResult]) -> None:
-    """Write the figures of one task in one go and make them durable."""
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write("".join(_line(asdict(r)) for r in results))
-        stream.flush()
-        os.fsync(stream.fileno())
+def code_commit() -> str:
+    """Return the short commit of the package's code, with a plus sign if the code differs from it."""
+    package = Path(jetlego.__file__).parent
+    git = ["git", "-C", str(package)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "--short=8", "HEAD"], capture_output=True, check=True, text=True)
+        changed = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, check=True, text=True)
+    except (OSError, subprocess.SubprocessError):
+        return f"v{jetlego.__version__}"
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

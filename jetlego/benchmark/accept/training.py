@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from jetlego.benchmark.accept.watch import tell
+
 
 def generator(seed: int) -> torch.Generator:
     """Return a CPU generator with this seed."""
@@ -45,6 +47,7 @@ def fit(
             nn.utils.clip_grad_norm_(learned, clip)
         optimizer.step()
         rate.step()
+        tell(step, steps)
 
 
 def _rate(step: int, steps: int, warmup: int) -> float:
