@@ -53,8 +53,7 @@ class Chain(nn.Module):
         along: dict[str, Any] = {"mask": mask, "ptr": ptr, "n_max": n_max}
         for part in self.parts:
             x = part(x, **{k: along[k] for k in _known(type(part)) & along.keys()})
-            entry = entry_of(part)
-            if entry is not None and not {*entry.first_gives.kinds} & {*_ITEMS, "same", "any"}:
+            if not _gives_items(part):
                 along = {}
         return x
 
@@ -65,6 +64,14 @@ def entry_of(part: Any) -> Entry | None:
         return part.entry
     name = part.__dict__.get("_brick", ("",))[0] if isinstance(part, nn.Module) else ""
     return find_brick(name) if name else None
+
+
+def _gives_items(part: nn.Module) -> bool:
+    """Return whether what a part gives still has one entry for each item, so that mask and offsets hold for it."""
+    if hasattr(part, "gives_kind"):  # depends on the arguments of the brick
+        return part.gives_kind in _ITEMS
+    entry = entry_of(part)
+    return entry is None or bool({*entry.first_gives.kinds} & {*_ITEMS, "same", "any"})
 
 
 def _check_joins(parts: Sequence[Any]) -> None:

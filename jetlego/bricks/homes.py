@@ -33,6 +33,7 @@ HOMES = {
     "jetlego.bricks.attention": "score attention",
     "jetlego.bricks.ot": "soft_rank soft_sort soft_topk soft_quantile",
     "jetlego.bricks.qp": "optnet",
+    "jetlego.bricks.recurrent": "rnn gru lstm",
     "jetlego.bricks.transformer": "transformer cross latents",
     "jetlego.bricks.class_attention": "class_attention",
     "jetlego.bricks.decoder": "transformer_decoder",
