@@ -24,9 +24,9 @@ def evaluate(run: Path, /, *files: str, out: Path | None = None, device: str = "
     """
     from jetlego.atomic import write_atomic
     from jetlego.cli.results import metric_lines
+    from jetlego.training.figures import score_metrics
     from jetlego.training.run import load_run
     from jetlego.training.splits import read_labeled, read_splits
-    from jetlego.training.train import score_metrics
 
     trained = load_run(run)
     data = trained.config.data

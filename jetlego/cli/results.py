@@ -7,7 +7,8 @@ from typing import Any
 
 def metric_lines(metrics: dict[str, Any]) -> list[str]:
     """Return one line a figure: ``AUC  0.9612 ± 0.0021``; a null figure is told with its reason."""
-    lines = [_line(label, metrics, key) for label, key in (("AUC", "auc"), ("accuracy", "accuracy"), ("loss", "loss"))]
+    named = [("AUC", "auc"), ("accuracy", "accuracy"), ("loss", "loss")]
+    lines = [_line(label, metrics, key) for label, key in named if key in metrics]
     rejection, errors = metrics.get("background_rejection") or {}, metrics.get("background_rejection_error") or {}
     for efficiency, value in rejection.items():
         label = f"1/eps_B at {float(efficiency):.0%}"
@@ -15,6 +16,10 @@ def metric_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append(
             f"{label:<16} " + ("-" if value is None else f"{value:.1f}" + (f" ± {error:.1f}" if error else ""))
         )
+    if flat := metrics.get("flat_pt"):
+        low, high = flat["pt_range"]
+        lines.append(f"the same with pT flat in every class, {low:.0f} to {high:.0f} GeV, {flat['num_jets']} jets:")
+        lines += [f"  {line}" for line in metric_lines({name: flat[name] for name in flat if "accuracy" not in name})]
     return lines
 
 

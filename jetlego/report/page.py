@@ -99,6 +99,10 @@ def headline(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         tiles.append({"name": name, "value": value, "note": note or whom})
     for tile in tiles:
         tile["note"] = tile["note"] or reasons.get(tile.get("key", ""), "")
+    if flat := metrics.get("flat_pt"):
+        low, high = flat["pt_range"]
+        value = with_error(flat["auc"], flat["auc_error"])
+        tiles.append({"name": "AUC, pT flat", "value": value, "note": f"flat over {low:.0f}–{high:.0f} GeV"})
     return tiles
 
 

@@ -11,14 +11,13 @@ import torch
 from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
-from jetlego.data.jets import Jets
 from jetlego.data.table import write_table
 from jetlego.errors import ConfigError
-from jetlego.evaluation.metrics import evaluate
 from jetlego.training.checkpoint import CheckpointStore
 from jetlego.training.config import RunConfig
 from jetlego.training.engine import make_fabric
 from jetlego.training.environment import environment
+from jetlego.training.figures import score_metrics
 from jetlego.training.folder import FolderLock
 from jetlego.training.load_config import to_yaml
 from jetlego.training.loop import Trainer
@@ -116,21 +115,6 @@ def write_test_results(run: Run, splits: Splits) -> None:
         "environment": environment(),
     }
     write_atomic(run.folder / "metrics.json", json.dumps(metrics, indent=1))
-
-
-def score_metrics(run: Run, jets: Jets, scores: Any) -> dict[str, Any]:
-    """Return the metrics of ``scores`` (B, K) on labelled ``jets``, with bootstrap errors."""
-    settings = run.config.evaluation
-    return evaluate(
-        jets.label,
-        scores,
-        classes=run.classes,
-        signal=run.classes[run.config.data.signal_index],
-        weight=jets.weight,
-        kind="scores",
-        signal_efficiencies=settings.signal_efficiencies,
-        replicas=settings.bootstrap,
-    )
 
 
 def _selected(row: dict[str, Any], config: RunConfig) -> float:

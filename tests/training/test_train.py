@@ -137,6 +137,25 @@ def test_a_folder_without_a_run_is_told(tmp_path):
         load_run(tmp_path)
 
 
+def test_flat_figures_equal_scikit_learns_with_weights_by_histogram(finished):
+    """Made again from the predictions: 20 bins of the range that both classes share, each class's bins equal."""
+    table, flat = read_table(finished.folder / "predictions.root"), finished.metrics()["test"]["flat_pt"]
+    low, high = flat["pt_range"]
+    pt, label = table["jet_pt"].astype(float), table["label"]
+    inside = (pt >= low) & (pt <= high)
+    assert inside.mean() > 0.9
+    place = np.minimum(((pt - low) / (high - low) * 20).astype(int), 19)
+    weight = np.zeros(len(pt))
+    for kind in (0, 1):
+        for k in range(20):
+            cell = inside & (place == k) & (label == kind)
+            weight[cell] = 1 / max(1, cell.sum())
+        weight[label == kind] /= weight[label == kind].sum()
+    kept = weight > 0
+    expected = roc_auc_score(label[kept] == 0, table["score_top"][kept], sample_weight=weight[kept])
+    assert flat["auc"] == pytest.approx(expected, abs=2e-3)
+
+
 def test_splits_share_no_jet(small_config):
     paths = ["sample://top/train", "sample://qcd/train"]
     splits = read_splits(small_config().data.model_copy(update={"train": paths, "max_jets": None}))
