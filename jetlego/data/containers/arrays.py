@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jetlego.data.containers.table import Array, Table, cut_at
+from jetlego.data.containers.table import Array, Table
 from jetlego.data.schemas.schema import Block
 from jetlego.errors import DataError, quoted
 
@@ -124,7 +124,3 @@ class ArrayTable(Table):
                 raise DataError("RAGGED-MISMATCH", what)
             self._cache[key] = source.rows(start, stop, field)
         return self._cache[key]
-
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return cuts about ``step`` apart."""
-        return cut_at([], start, stop, step)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jetlego.data.containers.arrays import ArrayTable, Source
-from jetlego.data.containers.table import cut_at, damage_told
+from jetlego.data.containers.table import damage_told
 from jetlego.data.extras import optional
 
 
@@ -52,12 +54,12 @@ class Hdf5Table(ArrayTable):
             self._file.close()
             raise
 
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return cuts near ``step`` that fall between storage chunks of the largest array."""
+    @cached_property
+    def offsets(self) -> Sequence[int]:
+        """First rows of the storage chunks of the largest array."""
         largest = max(self.sources.values(), key=lambda s: int(np.prod(s.shape)) * s.dtype.itemsize)
         chunks = largest.data.chunks if isinstance(largest, _DataSet) else None
-        offsets = range(0, self.num_entries, chunks[0]) if chunks else ()
-        return cut_at(list(offsets), start, stop, step)
+        return range(0, self.num_entries, chunks[0]) if chunks else ()
 
     def close(self) -> None:
         """Close the file."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 
-from jetlego.data.containers.table import Array, Table, cut_at, damage_told
+from jetlego.data.containers.table import Array, Table, damage_told
 from jetlego.data.extras import optional
 
 _BATCH = 8192
@@ -84,12 +86,11 @@ class ParquetTable(Table):
         done = min(max(start - self._held_start, 0), self._held.num_rows)
         self._held, self._held_start = self._held.slice(done), self._held_start + done
 
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return cuts near ``step`` that fall between row groups where one is close."""
-        metadata, offsets = self._file.metadata, [0]
-        for group in range(metadata.num_row_groups):
-            offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
-        return cut_at(offsets, start, stop, step)
+    @cached_property
+    def offsets(self) -> Sequence[int]:
+        """First rows of the row groups."""
+        metadata = self._file.metadata
+        return list(itertools.accumulate(metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)))
 
     def close(self) -> None:
         """Close the file."""

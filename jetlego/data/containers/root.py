@@ -16,7 +16,7 @@ import uproot
 
 from jetlego.data.containers.baskets import Form, NotPlain, plain_form, read_plain
 from jetlego.data.containers.rntuple import damaged_pages
-from jetlego.data.containers.table import Array, Table, cut_at, damage_told
+from jetlego.data.containers.table import Array, Table, damage_told
 from jetlego.data.files import first_bytes, not_what_it_says
 from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
@@ -91,12 +91,9 @@ class RootTable(Table):
             self._forms[name] = None
             return None
 
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return cuts near ``step`` that fall between baskets or clusters, so that none is decompressed twice."""
-        return cut_at(self._offsets, start, stop, step)
-
     @cached_property
-    def _offsets(self) -> list[int]:
+    def offsets(self) -> list[int]:
+        """First entries of the clusters, or of the baskets of the largest branch."""
         with damage_told(self.path, f"the layout of '{quoted(self.title)}' cannot be read"):
             if hasattr(self._tree, "cluster_summaries"):
                 return [int(c.num_first_entry) for c in self._tree.cluster_summaries]

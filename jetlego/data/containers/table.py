@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from jetlego.errors import DataError, JetlegoError, did_you_mean, quoted
 
 Array = Any
 """An awkward or NumPy array over entries; what is inside is told by its dimensions."""
+
+
+_REACH = 8
 
 
 class Table(ABC):
@@ -74,9 +78,17 @@ class Table(ABC):
     def use_blocks(self, blocks: Iterable[Block]) -> None:  # noqa: B027  (branches have names of their own)
         """Name the last axes of arrays, where the container holds such."""
 
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return entry numbers from ``start`` to ``stop`` at which reading may stop, about ``step`` apart."""
-        return [*range(start, stop, max(step, 1)), stop]
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Entries at which what is stored together begins: baskets, clusters, row groups, chunks; empty if unknown."""
+        return ()
+
+    def boundaries(self, start: int, stop: int, step: int, *, whole: bool = False) -> list[int]:
+        """Return cuts from ``start`` to ``stop`` about ``step`` apart, where storage units begin if one is close.
+
+        With ``whole``, units of up to eight times ``step`` are not cut, so that none is decompressed twice.
+        """
+        return cut_at(self.offsets, start, stop, max(step, 1), reach=_REACH if whole else 1)
 
     def _within(self) -> str:
         return f" in '{self.title}'" if self.title else ""
@@ -88,20 +100,26 @@ class Table(ABC):
         self.close()
 
 
-def cut_at(offsets: Sequence[int], start: int, stop: int, step: int) -> list[int]:
+def cut_at(offsets: Sequence[int], start: int, stop: int, step: int, *, reach: int = 1) -> list[int]:
     """Return cuts of ``start:stop`` near multiples of ``step``, at storage boundaries where one is close by.
 
     Parameters
     ----------
     offsets
         Ascending entry numbers at which baskets, clusters or row groups begin.
+    reach
+        How many steps a cut may lie ahead to fall on such a number where none is closer.
     """
     cuts, inside = [start], [int(o) for o in offsets if start < o < stop]
     while stop - cuts[-1] > step:
         last = cuts[-1]
-        near = [o for o in inside if last + step // 2 < o <= last + step]
-        cuts.append(near[-1] if near else last + step)
-    return [*cuts, stop] if stop > start else [start]
+        first, past = bisect_right(inside, last + step // 2), bisect_right(inside, last + step)
+        if past > first:
+            cuts.append(inside[past - 1])
+        else:
+            following = inside[past] if past < len(inside) else stop
+            cuts.append(following if following <= last + reach * step else last + step)
+    return [*cuts, stop] if stop > cuts[-1] else cuts
 
 
 @contextmanager

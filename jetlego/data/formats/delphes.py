@@ -116,9 +116,10 @@ class CandidateTable(Table):
             self.inner.require(f"{collection}.{_QUANTITIES[key][0]}")
         return ak.zeros_like(self.inner.column(f"{collection}.Eta", start, stop))
 
-    def boundaries(self, start: int, stop: int, step: int) -> list[int]:
-        """Return cuts of the tree."""
-        return self.inner.boundaries(start, stop, step)
+    @property
+    def offsets(self) -> Sequence[int]:
+        """First entries of the tree's baskets."""
+        return self.inner.offsets
 
     def close(self) -> None:
         """Close the file."""

@@ -49,6 +49,13 @@ def _scale(out: FloatArray, values: FloatArray, scaled: bool, center: Any, scale
     return odd
 
 
+@numba.njit(inline="always")
+def _copy(target: FloatArray, values: FloatArray) -> None:
+    """Copy by views: indices that start at zero let the loop become a vectorized copy."""
+    for j in range(len(values)):
+        target[j] = values[j]
+
+
 @numba.njit("void(f4[:, :, ::1], f4[:, ::1], i8[::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
 def fill_rows(
     out: FloatArray, content: FloatArray, offsets: IntArray, rows: IntArray, wrap: BoolArray, pad_value: FloatArray
@@ -73,15 +80,13 @@ def fill_rows(
         start = offsets[rows[row]]
         kept = min(offsets[rows[row] + 1] - start, length)
         for at in range(out.shape[1]):
-            for j in range(kept):
-                out[row, at, j] = content[at, start + j]
-            filled = kept
+            target = out[row, at]
+            _copy(target, content[at, start : start + kept])
             if not wrap[at] or kept == 0:
-                for j in range(kept, length):
-                    out[row, at, j] = F32(0) if wrap[at] else pad_value[at]
-                filled = length
+                target[kept:] = F32(0) if wrap[at] else pad_value[at]
+                continue
+            filled = kept
             while filled < length:  # what is there is a whole number of periods, so it may be doubled
                 more = min(filled, length - filled)
-                for j in range(more):
-                    out[row, at, filled + j] = out[row, at, j]
+                _copy(target[filled:], target[:more])
                 filled += more

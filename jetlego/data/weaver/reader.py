@@ -101,7 +101,7 @@ class FrameReader:
         for path in self.files:
             table = tables.get(path)
             self._warn_overwritten(path, table)
-            cuts = _cuts(table, step, None)
+            cuts = table.boundaries(0, table.num_entries, step, whole=True)
             out += [_Piece(path, start, stop, first_row) for start, stop in itertools.pairwise(cuts)]
             first_row += table.num_entries
         return out
