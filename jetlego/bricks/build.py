@@ -18,6 +18,7 @@ from torch import nn
 
 from jetlego.bricks.initial import initialise, seeded
 from jetlego.bricks.plan import Plan, plain, plan
+from jetlego.data.yaml_reader import read_yaml
 from jetlego.errors import ConfigError
 
 Spec = Mapping[str, Any] | str | pathlib.Path
@@ -90,19 +91,8 @@ def _argument_spec(value: Any, where: str) -> Any:
 
 def _read(spec: Spec) -> Any:
     if isinstance(spec, pathlib.Path) or (isinstance(spec, str) and spec.endswith((".yaml", ".yml"))):
-        return _read_yaml(pathlib.Path(spec))
+        return read_yaml(spec).data
     return spec
-
-
-def _read_yaml(path: pathlib.Path) -> Any:
-    from ruamel.yaml import YAML, YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("NO-FILES", f"no file '{path}'") from error
-    except YAMLError as error:
-        raise ConfigError("YAML-SYNTAX", f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _model_of(spec: Any) -> tuple[tuple[str, ...], Any]:

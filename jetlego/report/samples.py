@@ -6,9 +6,10 @@ import numpy as np
 
 from jetlego.clustering.cluster import cluster
 from jetlego.clustering.history import History
+from jetlego.clustering.lund import primary_plane
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.jets import Jets
-from jetlego.physics.kinematics import delta_phi, phi, pt, rapidity
+from jetlego.physics.kinematics import pt
 from jetlego.report.plots.jet_image import average_image, relative_constituents
 from jetlego.report.plots.lund_plane import lund_density
 
@@ -45,33 +46,9 @@ def lund_planes(samples: dict[str, Jets]) -> dict[str, tuple[FloatArray, FloatAr
     planes = {}
     for name, jets in samples.items():
         history = cluster(jets.p4, jets.jet_ptr, algorithm="cambridge_aachen")
-        planes[name] = lund_density(*primary_declusterings(history), num_jets=jets.num_jets)
+        found = primary_plane(history).coordinates
+        planes[name] = lund_density(found.delta, found.kt, num_jets=jets.num_jets)
     return planes
-
-
-def primary_declusterings(history: History) -> tuple[FloatArray, FloatArray]:
-    """Return (opening angle, kt in GeV) of every declustering of every jet's harder branch, all jets together.
-
-    kt = pT of the softer branch times the angle: Dreyer, Salam, Soyez, arXiv:1807.04758, eq. (2.1).
-    """
-    transverse = pt(history.node_p4)
-    sizes = history.num_constituents
-    jet = np.flatnonzero(sizes > 1)
-    node = 2 * sizes[jet] - 2
-    found: list[FloatArray] = [np.zeros((2, 0))]
-    while jet.size:
-        pair = history.parents[history.merge_ptr[jet] + node - sizes[jet]]
-        rows = history.node_ptr[jet][:, None] + pair
-        swap = transverse[rows[:, 0]] < transverse[rows[:, 1]]
-        harder, softer = np.where(swap, rows[:, 1], rows[:, 0]), np.where(swap, rows[:, 0], rows[:, 1])
-        a, b = history.node_p4[harder], history.node_p4[softer]
-        angle = np.hypot(rapidity(a) - rapidity(b), delta_phi(phi(a), phi(b)))
-        found.append(np.stack([angle, transverse[softer] * angle]))
-        node = np.where(swap, pair[:, 1], pair[:, 0])
-        inner = node >= sizes[jet]
-        jet, node = jet[inner], node[inner]
-    delta, kt = np.concatenate(found, axis=1)
-    return delta, kt
 
 
 def typical(jets: Jets) -> int:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import io
-import types
-import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
+from jetlego.data.faults import Place, validated
 from jetlego.data.yaml_reader import YamlDocument, parse_yaml, read_yaml
-from jetlego.errors import ConfigError, did_you_mean, quoted
+from jetlego.errors import ConfigError, quoted
 from jetlego.training.config import RunConfig
-
-Place = Callable[[tuple[Any, ...]], str]
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -50,13 +45,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 def parse_config(data: dict[str, Any], *, place: Place = lambda loc: "") -> RunConfig:
     """Check plain data against :class:`RunConfig`; ``place`` turns the path of a fault into where it stands."""
-    try:
-        return RunConfig.model_validate(data)
-    except ValidationError as error:
-        faults = [_describe(fault, place) for fault in error.errors(include_url=False)]
-    first = faults[0]
-    rest = "".join("\n" + fault.args[0] for fault in faults[1:])
-    raise ConfigError(first.id, first.what, first.hint + rest if rest else first.hint)
+    return validated(RunConfig, data, place=place, of="configuration")
 
 
 def _parse_override(word: str) -> tuple[str, Any]:
@@ -82,45 +71,9 @@ def _place(document: YamlDocument, path: Path, loc: tuple[Any, ...], words: Iter
     dotted = ".".join(map(str, loc))
     for word in words:
         if dotted == word or dotted.startswith(word + "."):
-            return "command line: "
+            return "command line"
     line, column = document.place(loc)
-    return f"{path}:{line}:{column}: "
-
-
-def _describe(fault: Any, place: Place) -> ConfigError:
-    loc = tuple(fault["loc"])
-    where = place(loc)
-    dotted = ".".join(map(str, loc)) or "configuration"
-    if fault["type"] == "extra_forbidden":
-        keys = _valid_keys(loc[:-1])
-        return ConfigError(
-            "UNKNOWN-KEY", f"{where}'{quoted(dotted)}' is no key of the configuration", did_you_mean(str(loc[-1]), keys)
-        )
-    if fault["type"] == "missing":
-        return ConfigError("BAD-VALUE", f"{place(loc[:-1])}'{dotted}' is missing")
-    value = quoted(fault["input"])
-    reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    hint = ""
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        options = [part.strip("' ") for part in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        hint = did_you_mean(fault["input"], options) if difflib.get_close_matches(fault["input"], options) else ""
-    return ConfigError("BAD-VALUE", f"{where}'{dotted}' is {value}: {reason}", hint)
-
-
-def _valid_keys(loc: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = RunConfig
-    for key in loc:
-        field = next((f for name, f in model.model_fields.items() if key in (name, f.alias)), None)
-        inner = _section_type(field.annotation) if field else None
-        if inner is None:
-            return []
-        model = inner
-    return [f.alias or name for name, f in model.model_fields.items()]
-
-
-def _section_type(annotation: Any) -> type[BaseModel] | None:
-    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return next((t for t in options if isinstance(t, type) and issubclass(t, BaseModel)), None)
+    return f"{path}:{line}:{column}"
 
 
 def to_yaml(data: dict[str, Any]) -> str:

@@ -189,7 +189,7 @@ def test_spec_from_yaml(tmp_path):
     path.write_text("data: {}\nmodel:\n  brick: mlp\n  hidden: [3, 4]\n")
     assert build(path, in_dim=2).out_dim == build(str(path), in_dim=2).out_dim == 4
     path.write_text("model:\n  brick: mlp\n  brick: mlp\n")
-    with pytest.raises(ConfigError, match=r"found duplicate key .brick.") as caught:
+    with pytest.raises(ConfigError, match=r"run.yaml:3:3: the key 'brick' stands already at 2:3") as caught:
         build(path)
     assert caught.value.id == "YAML-SYNTAX"
     with pytest.raises(ConfigError, match="no file"):

@@ -84,7 +84,7 @@ def test_every_fault_of_a_file_is_listed(write):
 
 def test_a_fault_of_the_command_line_is_told_as_such(write):
     error = _fault(write, GOOD, "training.epoch=2")
-    assert str(error).startswith("command line: 'training.epoch'")
+    assert str(error).startswith("command line: unknown key 'training.epoch'; did you mean 'epochs'")
     assert "'epochs'" in _fault(write, GOOD, "training.epoch=2").hint
     assert "dotted.key=value" in str(_fault(write, GOOD, "training"))
     assert "is not a section" in str(_fault(write, GOOD, "training.epochs.more=1"))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
+from jetlego.data.faults import validated
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.yaml_reader import YamlDocument, parse_yaml, read_yaml
 from jetlego.errors import ConfigError, did_you_mean, quoted
-
-Model = TypeVar("Model", bound=BaseModel)
 
 _TRUTH = frozenset({"one_hot", "column", "expr", "file_name"})
 """Keys that say what kind of truth there is; whoever names one replaces the label of the base."""
@@ -91,7 +87,8 @@ def _resolved(document: YamlDocument) -> Schema:
     data = _on_base(data)
     if isinstance(data.get("collection"), str):
         data = _named(data, data["collection"])
-    return checked(Schema, replace(document, data=data))
+    place = document.where if document.places else lambda loc: document.name
+    return validated(Schema, data, place=place, of="schema")
 
 
 def _on_base(data: dict[str, Any]) -> dict[str, Any]:
@@ -122,41 +119,3 @@ def _named(value: Any, collection: str) -> Any:
     if isinstance(value, dict):
         return {key: _named(item, collection) for key, item in value.items()}
     return value
-
-
-def checked(model: type[Model], document: YamlDocument) -> Model:
-    """Return the document as a ``model``, or raise ``ConfigError`` with every fault at its line."""
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        faults = [_fault(document, fault, model) for fault in error.errors(include_url=False)]
-    first, rest = faults[0], "".join("\n" + str(fault) for fault in faults[1:])
-    raise ConfigError(first.id, first.what, first.hint + rest)
-
-
-def _fault(document: YamlDocument, fault: Any, model: type[BaseModel]) -> ConfigError:
-    loc = tuple(fault["loc"])
-    at = document.where(loc) if document.places else document.name
-    dotted = ".".join(map(str, loc)) or "schema"
-    if fault["type"] == "extra_forbidden":
-        hint = did_you_mean(str(loc[-1]), _keys(model, loc[:-1]))
-        return ConfigError("UNKNOWN-KEY", f"{at}: unknown key '{quoted(dotted)}'", hint)
-    reason = fault["msg"].removeprefix("Value error, ")
-    return ConfigError("BAD-VALUE", f"{at}: {dotted}: {reason[:1].lower()}{reason[1:]}")
-
-
-def _keys(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    for key in loc:
-        field = model.model_fields.get(str(key))
-        inner = _model_in(field.annotation) if field else None
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(a) for a in getattr(annotation, "__args__", ()))
-    return next((model for model in found if model is not None), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jetlego.conventions import FloatArray
+from jetlego.physics.lund import IMAGE_BINS, IMAGE_X, IMAGE_Y
 from jetlego.report.grid import Margins, abreast, axis_names, color_bar, inch_grid, panel_width
 from jetlego.report.style import plain, styled
 
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARGINS = Margins(right=1.15)
-X_RANGE, Y_RANGE = (0.0, 7.0), (-3.0, 7.0)
-"""Limits of ln 1/Delta and ln kt: those of LundNet's images (Dreyer, Qu, arXiv:2012.08526)."""
 
 
 def lund_density(
-    delta: FloatArray, kt: FloatArray, *, num_jets: int, bins: int = 50
+    delta: FloatArray, kt: FloatArray, *, num_jets: int, bins: int = IMAGE_BINS
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the density rho (bins, bins) of primary declusterings in (ln 1/Delta, ln kt), and both edges.
 
@@ -32,7 +31,7 @@ def lund_density(
         Number of jets they come from; rho is the mean number of declusterings per jet and unit area
         (Dreyer, Salam, Soyez, arXiv:1807.04758, eq. 2.2).
     """
-    x_edges, y_edges = np.linspace(*X_RANGE, bins + 1), np.linspace(*Y_RANGE, bins + 1)
+    x_edges, y_edges = np.linspace(*IMAGE_X, bins + 1), np.linspace(*IMAGE_Y, bins + 1)
     seen = (delta > 0) & (kt > 0)
     count, _, _ = np.histogram2d(-np.log(delta[seen]), np.log(kt[seen]), bins=(x_edges, y_edges))
     pixel = (x_edges[1] - x_edges[0]) * (y_edges[1] - y_edges[0])
