@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 KINDS = frozenset({
     "vector", "image", "sequence", "set", "graph", "tree", "table", "batch", "logits", "maps",
-    "pair", "weight", "along", "slots", "state", "index", "loss", "any", "same",
+    "pair", "rows", "weight", "along", "slots", "state", "index", "loss", "any", "same",
 })  # fmt: skip
 
 _STUD = re.compile(r"(?P<kinds>[a-z]+(\|[a-z]+)*)(\[(?P<size>\w+)\])?(?P<optional>\?)?")
@@ -29,7 +29,7 @@ ADAPTERS = {
     ("sequence", "vector"): ("pool", "gru", "lstm", "class_attention"),
     ("graph", "vector"): ("pool", "mpnn"),
     ("tree", "vector"): ("pool", "recursive"),
-    ("image", "vector"): ("pool", "flatten"),
+    ("image", "vector"): ("global_pool", "flatten"),
     ("vector", "set"): ("broadcast", "cross"),
     ("vector", "sequence"): ("broadcast",),
     ("set", "sequence"): ("order",),

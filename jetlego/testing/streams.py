@@ -144,6 +144,8 @@ def reordered(stud: Stud, value: Tensor, orders: list[Tensor], *, both_axes: boo
     if stud.kinds[0] == "pair":
         rows = [p.index_select(-2, o) for p, o in zip(value, orders, strict=True)]
         return torch.stack([r.index_select(-1, o) if both_axes else r for r, o in zip(rows, orders, strict=True)])
+    if stud.kinds[0] == "rows":
+        return torch.stack([x[:, o] for x, o in zip(value, orders, strict=True)])
     if stud.kinds[0] in ("set", "same", "any") and value.shape[1] == len(orders[0]):
         return torch.stack([x[o] for x, o in zip(value, orders, strict=True)])
     return value
@@ -174,6 +176,8 @@ def items_of(stud: Stud, value: Tensor, inputs: Inputs, entry: Entry) -> Tensor:
         return value[:, :length]
     if stud.kinds[0] == "pair":
         return value[..., :length, :length]
+    if stud.kinds[0] == "rows":
+        return value[:, :, :length]
     return value
 
 
