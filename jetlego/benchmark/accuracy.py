@@ -13,7 +13,7 @@ import numpy as np
 from jetlego.atomic import write_atomic
 from jetlego.benchmark.accuracy_config import BenchConfig, Entry
 from jetlego.benchmark.boosted_tree import train_boosted_tree
-from jetlego.training.config import RunConfig
+from jetlego.training.config import DataConfig, RunConfig
 from jetlego.training.load_config import load_config
 from jetlego.training.observer import Observer
 from jetlego.training.run import Run
@@ -44,28 +44,29 @@ def compare(config: BenchConfig, source: Path, out: Path, *, observer: Observer 
         seeds and, as ``*_spread``, their standard deviation.
     """
     observer = observer or Observer()
-    splits: Splits | None = None
+    splits: dict[str, Splits] = {}
     rows = []
-    for entry in config.entries:
+    for data, entry in config.expanded():
         results = []
         for seed in config.seeds:
             folder = out / f"{_slug(entry.name)}-seed{seed}"
             if entry.boosted_tree is None:
-                results.append(_network(config, entry, source, folder, seed, observer))
+                results.append(_network(config, data, entry, source, folder, seed, observer))
                 continue
-            splits = splits or read_splits(config.data)
-            results.append(_boosted(splits, config, entry, folder, seed))
+            key = data.model_dump_json()
+            splits[key] = splits.get(key) or read_splits(data)
+            results.append(_boosted(splits[key], data, entry, folder, seed))
         rows.append(_summary(entry.name, results))
     return rows
 
 
 def _network(
-    bench: BenchConfig, entry: Entry, source: Path, folder: Path, seed: int, observer: Observer
+    bench: BenchConfig, jets: DataConfig, entry: Entry, source: Path, folder: Path, seed: int, observer: Observer
 ) -> dict[str, Any]:
     words = [f"{key}={json.dumps(value)}" for key, value in entry.change.items()]
     base = load_config(source.parent / str(entry.config), [*words, f"training.seed={seed}"])
     shared = {
-        key: getattr(bench.data, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")
+        key: getattr(jets, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")
     }
     data = base.data.model_copy(update=shared)
     training = base.training.model_copy(update={"minutes": bench.minutes} if bench.minutes else {})
@@ -97,10 +98,10 @@ def _inference_rate(run: Run, folder: Path) -> float:
     return float(json.loads(kept.read_text())["jets_per_second"])
 
 
-def _boosted(splits: Splits, bench: BenchConfig, entry: Entry, folder: Path, seed: int) -> dict[str, Any]:
+def _boosted(splits: Splits, data: DataConfig, entry: Entry, folder: Path, seed: int) -> dict[str, Any]:
     kept = folder / "metrics.json"
     if not kept.exists():
-        result = train_boosted_tree(splits, entry.boosted_tree or [], bench.data, seed=seed)
+        result = train_boosted_tree(splits, entry.boosted_tree or [], data, seed=seed)
         write_atomic(kept, json.dumps(result, indent=1))
     return json.loads(kept.read_text())
 
@@ -110,6 +111,10 @@ def _summary(name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     figures = {figure: [r["test"][figure] for r in results] for figure in _FIGURES}
     for efficiency in results[0]["test"]["background_rejection"]:
         figures[f"background_rejection_{efficiency}"] = [r["test"]["background_rejection"][efficiency] for r in results]
+    flat = [r["test"]["flat_pt"] for r in results if "flat_pt" in r["test"]]
+    if flat:
+        figures["auc_flat_pt"] = [part["auc"] for part in flat]
+        figures["background_rejection_0.5_flat_pt"] = [part["background_rejection"].get("0.5") for part in flat]
     for figure, values in figures.items():
         known = [v for v in values if v is not None]
         row[figure] = float(np.mean(known)) if known else None

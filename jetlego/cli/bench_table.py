@@ -22,17 +22,21 @@ def speed_table(rows: Rows) -> Table:
 
 def accuracy_table(rows: Rows) -> Table:
     """Return a table of the entries of a comparison; ± is the standard deviation over seeds."""
-    rejections = [key for key in rows[0] if key.startswith("background_rejection_") and not key.endswith("_spread")]
+    first = rows[0]
+    rejections = [k for k in first if k.startswith("background_rejection_") and not k.endswith(("_spread", "_flat_pt"))]
     heads = [f"1/eps_B at {float(key.rpartition('_')[2]):.0%}" for key in rejections]
+    flat = {"auc_flat_pt": 4, "background_rejection_0.5_flat_pt": 0} if any("auc_flat_pt" in row for row in rows) else {}
     table = _table(
         ("entry", "left"),
         *((head, "right") for head in ("AUC", "accuracy", *heads)),
+        *((head, "right") for head in ("AUC, pT flat", "1/eps_B at 50%, pT flat")[: len(flat)]),
         ("parameters", "right"),
         ("train s", "right"),
         ("jets/s", "right"),
     )
     for row in rows:
         figures = [_spread(row, "auc", 4), _spread(row, "accuracy", 4), *(_spread(row, key, 0) for key in rejections)]
+        figures += [_spread(row, key, digits) for key, digits in flat.items()]
         parameters = "" if row["parameters"] is None else f"{row['parameters']:,}"
         rate = "" if row["rate"] is None else f"{row['rate']:,.0f}"
         table.add_row(row["name"], *figures, parameters, f"{row['train_seconds']:.0f}", rate)
@@ -47,7 +51,7 @@ def _table(*columns: tuple[str, Any]) -> Table:
 
 
 def _spread(row: Mapping[str, Any], key: str, digits: int) -> str:
-    if row[key] is None:
+    if row.get(key) is None:
         return "-"
     spread = row.get(f"{key}_spread")
     return f"{row[key]:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")

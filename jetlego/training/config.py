@@ -54,6 +54,7 @@ class TreeConfig(Section):
 
     algorithm: Algorithm = "kt"
     order: Literal["harder_left", "history"] = "harder_left"
+    frame: Literal["lab", "recnn"] = Field("lab", description="recnn: rotated and boosted by the jet's kt subjets")
     features: str | list[str] | None = Field(None, description="node features; default: data.features")
     scaler: Literal["robust", "standard", "none"] = "robust"
 

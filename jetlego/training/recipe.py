@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from jetlego.bricks.build import build
+from jetlego.clustering.frames import recnn_frame
 from jetlego.data.features import constituent_features
 from jetlego.data.jets import Jets
 from jetlego.structures.node_features import feature_names
@@ -87,5 +88,7 @@ def _prepare(config: RunConfig, jets: Jets, *, scalers: dict[str, NodeScaler] | 
     if tree is None:
         features = constituent_features(jets, config.data.features)
         return prepare(jets, constituent_features=features, keep_p4=True)
+    if tree.frame == "recnn":
+        jets = replace(jets, p4=recnn_frame(jets.p4, jets.jet_ptr)[0])
     spec = TreeSpec(algorithm=tree.algorithm, order=tree.order, features=_node_features(config), scaler=tree.scaler)
     return prepare(jets, trees={_TREE: spec}, scalers=scalers, threads=config.training.threads)
