@@ -25,7 +25,8 @@ def accuracy_table(rows: Rows) -> Table:
     first = rows[0]
     rejections = [k for k in first if k.startswith("background_rejection_") and not k.endswith(("_spread", "_flat_pt"))]
     heads = [f"1/eps_B at {float(key.rpartition('_')[2]):.0%}" for key in rejections]
-    flat = {"auc_flat_pt": 4, "background_rejection_0.5_flat_pt": 0} if any("auc_flat_pt" in row for row in rows) else {}
+    flat = {"auc_flat_pt": 4, "background_rejection_0.5_flat_pt": 0}
+    flat = flat if any("auc_flat_pt" in row for row in rows) else {}
     table = _table(
         ("entry", "left"),
         *((head, "right") for head in ("AUC", "accuracy", *heads)),
