@@ -147,7 +147,7 @@ class Embed(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return vectors (..., out_dim) of integer ``x (...)``; unknown values take the last row."""
-        row = torch.searchsorted(self.values, x.long()).clamp(max=self.values.shape[0] - 1)
+        row = torch.searchsorted(self.values, x.long().contiguous()).clamp(max=self.values.shape[0] - 1)
         row = row.masked_fill(self.values[row] != x, self.values.shape[0])
         return blank(self.table(row), mask)
 

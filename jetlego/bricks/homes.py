@@ -18,6 +18,7 @@ HOMES = {
     "jetlego.models.particle_transformer": "particle_transformer particle_transformer_small plain_transformer",
     "jetlego.models.message_passing": "mpnn_tagger jedi_net",
     "jetlego.models.set_tagger": "set_tagger",
+    "jetlego.models.graph_tagger": "graph_tagger",
     "jetlego.bricks.recursive.tree_bias": "tree_bias",
     "jetlego.bricks.recursive.tree_decoder": "tree_decoder",
     "jetlego.bricks.recursive.event_gru": "event_gru",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from jetlego.bricks.attention import Score, ScoreName
 from jetlego.bricks.masks import blank, set_mean
 from jetlego.bricks.registry import brick
+from jetlego.bricks.sampling import draw
 
 IMPOSSIBLE = -1e9
 """Log-probability of what may not be chosen: finite, and exactly zero after ``exp``."""
@@ -87,7 +88,7 @@ class Pointer(nn.Module):
         for _ in range(steps):
             out, state = self.cell(fed, state)
             log_prob = self._log_prob(out, items, self._open(allowed, _with_next(choices))[:, -1:])[:, 0]
-            column = _draw(log_prob, generator)
+            column = draw(log_prob, generator)
             over = over | (log_prob.amax(1) <= IMPOSSIBLE)
             column = column.masked_fill(over, 0)
             scores.append(log_prob.gather(1, column.unsqueeze(1)).squeeze(1).masked_fill(over, 0))
@@ -134,11 +135,3 @@ def _take(items: Tensor, column: Tensor) -> Tensor:
 def _with_next(choices: Tensor) -> Tensor:
     """Append an empty slot for the step that is to come."""
     return torch.cat([choices, choices.new_full((choices.shape[0], 1), -1)], 1)
-
-
-def _draw(log_prob: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Return the likeliest column, or one drawn by adding Gumbel noise."""
-    if generator is None:
-        return log_prob.argmax(1)
-    noise = torch.rand(log_prob.shape, generator=generator, device=generator.device).to(log_prob.device)
-    return (log_prob - noise.clamp(min=1e-30).log().neg().clamp(min=1e-30).log()).argmax(1)

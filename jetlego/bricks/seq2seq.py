@@ -1,0 +1,126 @@
+"""From one sequence to another: an encoder reads, a decoder writes, and attention may look back.
+
+    h = encoder(x)    c = h_m    s_t = g(s_{t-1}, [y_{t-1}; c])    p(y_t) = softmax(W [s_t; c])
+
+after arXiv:1409.3215 and arXiv:1406.1078. With attention the context c_t of each step is the weighted sum of all h_i,
+with weights from s_{t-1} (arXiv:1409.0473).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from jetlego.bricks.attention import Attention, ScoreName
+from jetlego.bricks.feedforward import Embed
+from jetlego.bricks.masks import blank
+from jetlego.bricks.recurrent import GRU
+from jetlego.bricks.registry import brick
+from jetlego.bricks.sampling import draw
+
+State = tuple[Tensor, ...]
+
+
+@brick("seq2seq", takes={"x": "sequence[in_dim]", "target": "index"}, gives={"log_prob": "logits[out_dim]"})
+class Seq2Seq(nn.Module):
+    """Writes a sequence of symbols and an end, having read a sequence of vectors (arXiv:1409.3215).
+
+    Parameters
+    ----------
+    in_dim
+        Width of what is read.
+    symbols
+        Number of symbols 0 .. symbols - 1; the number ``symbols`` is the end, and ``out_dim`` is one more.
+    hidden
+        Width of both recurrent nets.
+    attention
+        One of the scores of ``score``, or None for the last state alone.
+    bidirectional
+        Whether the encoder reads both ways.
+
+    Notes
+    -----
+    Targets end with the end symbol; ignore what follows it, and divide the loss by the number of real symbols. The
+    first input of the decoder is an embedding of its own. On jets: constituents in, prongs in order out.
+    """
+
+    def __init__(self, *, in_dim: int, symbols: int, hidden: int = 64, attention: ScoreName | None = None,
+                 bidirectional: bool = False) -> None:  # fmt: skip
+        super().__init__()
+        self.symbols, self.out_dim = symbols, symbols + 1
+        self.encoder = GRU(in_dim=in_dim, hidden=hidden, bidirectional=bidirectional)
+        width = self.encoder.out_dim
+        self.start = nn.Linear(width, hidden)
+        self.embed = Embed(categories=symbols + 1, out_dim=hidden)  # its row for unknown values is the begin
+        self.cell = nn.GRUCell(hidden + width, hidden)
+        self.attention = None
+        if attention is not None:
+            narrow = nn.Identity() if width == hidden else nn.Linear(width, hidden)
+            self.keys, self.attention = narrow, Attention(in_dim=hidden, query_dim=hidden, kind=attention)
+        self.out = nn.Linear(hidden + width, self.out_dim)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+        """Return log-probabilities (B, S, symbols + 1) of each symbol, given the true ones before it.
+
+        ``x (B, T, in_dim)`` with ``mask (B, T)``; ``target (B, S)`` int64, whatever after the end.
+        """
+        if target is None:
+            raise ValueError("seq2seq needs the sequence that it is to score; decode() makes its own")
+        state, rows = self.read(x, mask), []
+        fed = torch.cat([target.new_full((x.shape[0], 1), -1), target], 1)[:, : target.shape[1]]
+        for token in fed.unbind(1):
+            log_prob, state = self.step(token, state)
+            rows.append(log_prob)
+        return torch.stack(rows, 1) if rows else x.new_zeros(x.shape[0], 0, self.out_dim)
+
+    def read(self, x: Tensor, mask: Tensor | None = None) -> State:
+        """Return the decoder's first state: (s, c), with attention (s, h, real (B, T))."""
+        h = self.encoder(x, mask)
+        ends = self._ends(h, mask)
+        first = torch.tanh(self.start(ends))
+        if self.attention is None:
+            return first, ends
+        mask = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+        return first, h, mask
+
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return log-probabilities (B, symbols + 1) after ``token (B,)``, -1 at the begin, and the state."""
+        s, *read = state
+        context = read[0] if self.attention is None else self._look(s, *read)
+        s = self.cell(torch.cat([self.embed(token), context], -1), s)
+        return self.out(torch.cat([s, context], -1)).log_softmax(-1), (s, *read)
+
+    @torch.no_grad()
+    def decode(self, x: Tensor, mask: Tensor | None = None, *, steps: int,
+               generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Return symbols (B, steps), the end repeated once it is there, and the log-probability of each.
+
+        The likeliest at each step, or drawn from ``generator``; zero log-probability after the end.
+        """
+        state = self.read(x, mask)
+        token = torch.full((x.shape[0],), -1, device=x.device)
+        over, found, scores = token >= 0, [], []
+        for _ in range(steps):
+            log_prob, state = self.step(token, state)
+            token = draw(log_prob, generator).masked_fill(over, self.symbols)
+            found.append(token)
+            scores.append(log_prob.gather(1, token.unsqueeze(1)).squeeze(1).masked_fill(over, 0))
+            over = over | (token == self.symbols)
+        return torch.stack(found, 1), torch.stack(scores, 1)
+
+    def attended(self, s: Tensor, h: Tensor, mask: Tensor) -> Tensor:
+        """Return the weights (B, T) with which a decoder in state ``s (B, hidden)`` looks at what was read."""
+        assert self.attention is not None
+        return self.attention.weights(s.unsqueeze(1), self.keys(h), mask).squeeze(1)
+
+    def _look(self, s: Tensor, h: Tensor, mask: Tensor) -> Tensor:
+        return (self.attended(s, h, mask).unsqueeze(1) @ blank(h, mask)).squeeze(1)
+
+    def _ends(self, h: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what both directions of the encoder know in the end, (B, width); zeros for an empty row."""
+        if h.shape[1] == 0:
+            return h.sum(1)
+        if mask is None:
+            return torch.cat([h[:, -1, : self.encoder.hidden], h[:, 0, self.encoder.hidden :]], -1)
+        index = (mask.sum(1) - 1).clamp(min=0).reshape(-1, 1, 1).expand(-1, 1, self.encoder.hidden)
+        return torch.cat([h.gather(1, index).squeeze(1), h[:, 0, self.encoder.hidden :]], -1)
