@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from jetlego.bricks.masks import Packing, real_index
+from jetlego.conventions import IntArray
 
 NeighbourRule = Literal["exact", "weaver"]
 
@@ -63,3 +67,18 @@ def rows_of(index: Tensor) -> Tensor:
     """Return slot indices (B, N, K) as rows (B N, K) of the flattened padded array."""
     start = torch.arange(index.shape[0], device=index.device) * index.shape[1]
     return (index + start.reshape(-1, 1, 1)).flatten(0, 1)
+
+
+def nearest_edges(points: Tensor, ptr: Tensor, counts: IntArray, k: int) -> Tensor:
+    """Return the edge list (2, E), [source; target], from each packed item's ``k`` nearest in its set to the item.
+
+    ``points (P, C)`` are coordinates, ``ptr (B + 1,)`` the offsets of the sets, ``counts (B,)`` their sizes on the
+    host, so that the device is asked for no number of edges.
+    """
+    packing = Packing.of(ptr, points.shape[0], int(counts.max(initial=0)))
+    index, real = nearest(packing.pad(points), packing.mask, k)
+    row = index + ptr[:-1].reshape(-1, 1, 1)
+    source, real = packing.unpad(row), packing.unpad(real)
+    total = int((counts * np.minimum(counts - 1, source.shape[1]).clip(min=0)).sum())
+    edge = real_index(real, total)
+    return torch.stack([source.flatten().index_select(0, edge), edge // max(1, source.shape[1])])

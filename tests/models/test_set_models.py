@@ -26,6 +26,9 @@ SMALL = {
     "mpnn_tagger": {"hidden": 6, "adjacency": {"brick": "adjacency_mix", "adjacencies": [
         {"brick": "adjacency", "kind": "phys", "learn": True}, {"brick": "adjacency", "kind": "attn"}]}},
     "mpnn_tagger/every": {"hidden": 6, "every": True, "readout": "set2set", "update": "update_residual_mlp"},
+    "graph_tagger": {"hidden": 6, "k": 3, "iterations": 2, "message": {"brick": "message_pyg", "conv": "gcn"}},
+    "graph_tagger/attention": {"hidden": 6, "k": 4, "message": {"brick": "message_pyg", "conv": "gatv2", "heads": 2},
+                               "readout": "set2set"},
     "jedi_net": {"hidden": 8, "effect": 4, "object": 5},
     "set_tagger": {
         "embed": {"brick": "mlp", "hidden": [8], "norm": "batch"},

@@ -62,3 +62,9 @@ def mlp(*widths: int, activation: Callable[[], nn.Module] = nn.SiLU) -> nn.Seque
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), activation()]
     return nn.Sequential(*layers[:-1])
+
+
+def r_squared(prediction: Tensor, target: Tensor) -> float:
+    """Return the share of the target's variance that is explained, the least over the columns of (n, C) or (n,)."""
+    error = (prediction - target).square().mean(0)
+    return float((1.0 - error / target.var(0, unbiased=False)).min())
