@@ -36,6 +36,12 @@ HOMES = {
     "jetlego.bricks.qp": "optnet",
     "jetlego.bricks.recurrent": "rnn gru lstm",
     "jetlego.bricks.language": "language",
+    "jetlego.bricks.memory.ntm": "ntm",
+    "jetlego.bricks.memory.dnc": "dnc",
+    "jetlego.bricks.memory.mann": "mann",
+    "jetlego.bricks.memory.memn2n": "memn2n",
+    "jetlego.bricks.memory.key_value": "kv_memory",
+    "jetlego.bricks.memory.matching": "matching",
     "jetlego.bricks.act": "act",
     "jetlego.bricks.seq2seq": "seq2seq",
     "jetlego.bricks.transformer": "transformer cross latents",
@@ -64,6 +70,7 @@ HOMES = {
     "jetlego.bricks.frames": "frames",
     "jetlego.bricks.structure": "ipa structure",
     "jetlego.bricks.recycle": "recycle",
+    "jetlego.bricks.assembly": "assembly",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""
