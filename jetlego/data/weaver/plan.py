@@ -11,10 +11,11 @@ import awkward as ak
 import numpy as np
 
 from jetlego.conventions import BoolArray
+from jetlego.data.ahead import one_ahead
 from jetlego.data.expressions import Expression, evaluation_order, parse_expression
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Frame, Jagged
-from jetlego.data.weaver.reader import FrameReader, Window, one_ahead
+from jetlego.data.weaver.reader import FrameReader, Window
 
 Mode = Literal["train", "validate", "predict"]
 

@@ -6,10 +6,9 @@ import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,6 @@ from jetlego.errors import JetlegoWarning
 
 PARTS = 16
 """Pieces of different files that one mixed chunk is made of; a piece is read in one go, so more would cost speed."""
-
-T = TypeVar("T")
 
 
 class Window(NamedTuple):
@@ -174,16 +171,6 @@ class _OpenTables:
     def close(self) -> None:
         for table in self.tables.values():
             table.close()
-
-
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items while a thread fetches the next one: decompression and arithmetic release the GIL."""
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, items, end)
-            yield cast(T, item)
 
 
 def _cuts(table: Table, step: int | None, window: Window | None) -> Sequence[int]:
