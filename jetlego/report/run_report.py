@@ -40,8 +40,8 @@ def run_contents(run: Run, *, draw: bool = True) -> ReportContents:
     table = read_table(run.folder / "predictions.root")
     metrics, history = run.metrics(), run.history()
     jets = _jets_to_draw(run) if draw else None
-    tree = run.config.structure.tree
-    algorithm = tree.algorithm if tree else "cambridge_aachen"
+    trees = [tree.algorithm for tree in run.config.structure.named_trees.values()]
+    algorithm = trees[0] if trees else "cambridge_aachen"
     return ReportContents(
         title=run.config.name or run.folder.name,
         classes=run.classes,

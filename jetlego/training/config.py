@@ -56,13 +56,26 @@ class TreeConfig(Section):
     order: Literal["harder_left", "history"] = "harder_left"
     frame: Literal["lab", "recnn"] = Field("lab", description="recnn: rotated and boosted by the jet's kt subjets")
     features: str | list[str] | None = Field(None, description="node features; default: data.features")
+    pairs: str | list[str] = Field([], description="node features of the common ancestor of each two constituents")
     scaler: Literal["robust", "standard", "none"] = "robust"
 
 
 class StructureConfig(Section):
-    """What structure the model walks; none for models of sets."""
+    """What structure the model walks, one tree of each jet or several by name; none for models of sets."""
 
     tree: TreeConfig | None = None
+    trees: dict[str, TreeConfig] = Field({}, description="name -> tree, for models that walk several")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StructureConfig:
+        if self.tree is not None and self.trees:
+            raise ValueError("give tree or trees, not both")
+        return self
+
+    @property
+    def named_trees(self) -> dict[str, TreeConfig]:
+        """All trees by name; a single one is called ``tree``."""
+        return self.trees if self.tree is None else {"tree": self.tree}
 
 
 class OptimizerConfig(Section):

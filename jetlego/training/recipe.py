@@ -12,13 +12,12 @@ from jetlego.bricks.build import build
 from jetlego.clustering.frames import recnn_frame
 from jetlego.data.features import constituent_features
 from jetlego.data.jets import Jets
+from jetlego.errors import ConfigError
 from jetlego.structures.node_features import feature_names
 from jetlego.structures.scaler import NodeScaler
 from jetlego.structures.store import JetStore, TreeSpec, prepare
-from jetlego.training.config import RunConfig
+from jetlego.training.config import RunConfig, TreeConfig
 from jetlego.training.weights import class_weights
-
-_TREE = "tree"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Recipe:
 
     config: RunConfig
     scalers: dict[str, NodeScaler]
-    sizes: dict[str, int]
+    sizes: dict[str, Any]
 
     @classmethod
     def fit_apply(cls, config: RunConfig, jets: Jets) -> tuple[Recipe, JetStore]:
@@ -68,27 +67,43 @@ def build_model(config: RunConfig, recipe: Recipe) -> torch.nn.Module:
 
 def build_meta(config: RunConfig) -> torch.nn.Module:
     """Build the configured network from the configuration alone, shapes without memory: what ``jetlego show`` draws."""
-    jets = Jets(p4=np.zeros((0, 4)), jet_ptr=np.zeros(1, np.int64), constituents={}, jet={})
-    sizes = {"num_classes": len(config.data.classes)}
-    if config.structure.tree is not None:
-        sizes["node_dim"] = sizes["in_dim"] = len(feature_names(_node_features(config)))
+    sizes: dict[str, Any] = {"num_classes": len(config.data.classes)}
+    trees = config.structure.named_trees
+    if trees:
+        widths = {name: len(feature_names(_node_features(config, tree))) for name, tree in trees.items()}
+        first = next(iter(trees))
+        sizes |= {"node_dims": widths, "node_dim": widths[first], "in_dim": widths[first]}
+        if trees[first].pairs:
+            sizes["pair_dim"] = len(feature_names(trees[first].pairs))
     else:
+        jets = Jets(p4=np.zeros((0, 4)), jet_ptr=np.zeros(1, np.int64), constituents={}, jet={})
         sizes["in_dim"] = constituent_features(jets, config.data.features).shape[1]
     with torch.device("meta"):
         return build({"model": config.model}, **sizes)
 
 
-def _node_features(config: RunConfig) -> str | list[str]:
-    tree = config.structure.tree
-    return config.data.features if tree is None or tree.features is None else tree.features
+def _node_features(config: RunConfig, tree: TreeConfig) -> str | list[str]:
+    return config.data.features if tree.features is None else tree.features
 
 
 def _prepare(config: RunConfig, jets: Jets, *, scalers: dict[str, NodeScaler] | None) -> JetStore:
-    tree = config.structure.tree
-    if tree is None:
+    trees = config.structure.named_trees
+    if not trees:
         features = constituent_features(jets, config.data.features)
         return prepare(jets, constituent_features=features, keep_p4=True)
-    if tree.frame == "recnn":
+    frames = {tree.frame for tree in trees.values()}
+    if len(frames) > 1:
+        raise ConfigError("BAD-VALUE", f"trees in different frames: {', '.join(sorted(frames))}", "give all one frame")
+    if frames == {"recnn"}:
         jets = replace(jets, p4=recnn_frame(jets.p4, jets.jet_ptr)[0])
-    spec = TreeSpec(algorithm=tree.algorithm, order=tree.order, features=_node_features(config), scaler=tree.scaler)
-    return prepare(jets, trees={_TREE: spec}, scalers=scalers, threads=config.training.threads)
+    specs = {
+        name: TreeSpec(
+            algorithm=tree.algorithm,
+            order=tree.order,
+            features=_node_features(config, tree),
+            scaler=tree.scaler,
+            pairs=tree.pairs,
+        )
+        for name, tree in trees.items()
+    }
+    return prepare(jets, trees=specs, scalers=scalers, threads=config.training.threads)

@@ -78,7 +78,7 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
 def _fit(
     config: RunConfig, folder: Path, splits: Splits, fabric: Fabric, *, resume: bool, observer: Observer
 ) -> None:
-    observer.stage("growing trees and features" if config.structure.tree else "preparing features")
+    observer.stage("growing trees and features" if config.structure.named_trees else "preparing features")
     recipe, train_store = Recipe.fit_apply(config, splits.train)
     stores = train_store, recipe.apply(splits.val)
     torch.manual_seed(config.training.seed + fabric.global_rank)
