@@ -111,6 +111,9 @@ def _summary(name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     figures = {figure: [r["test"][figure] for r in results] for figure in _FIGURES}
     for efficiency in results[0]["test"]["background_rejection"]:
         figures[f"background_rejection_{efficiency}"] = [r["test"]["background_rejection"][efficiency] for r in results]
+    chosen_on = [r["train"]["best"]["val_auc"] for r in results if "best" in r["train"]]
+    if chosen_on:
+        figures["val_auc"] = chosen_on
     flat = [r["test"]["flat_pt"] for r in results if "flat_pt" in r["test"]]
     if flat:
         figures["auc_flat_pt"] = [part["auc"] for part in flat]

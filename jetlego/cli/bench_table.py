@@ -29,14 +29,15 @@ def accuracy_table(rows: Rows) -> Table:
     flat = flat if any("auc_flat_pt" in row for row in rows) else {}
     table = _table(
         ("entry", "left"),
-        *((head, "right") for head in ("AUC", "accuracy", *heads)),
+        *((head, "right") for head in ("val AUC", "AUC", "accuracy", *heads)),
         *((head, "right") for head in ("AUC, pT flat", "1/eps_B at 50%, pT flat")[: len(flat)]),
         ("parameters", "right"),
         ("train s", "right"),
         ("jets/s", "right"),
     )
     for row in rows:
-        figures = [_spread(row, "auc", 4), _spread(row, "accuracy", 4), *(_spread(row, key, 0) for key in rejections)]
+        figures = [_spread(row, key, 4) for key in ("val_auc", "auc", "accuracy")]
+        figures += [_spread(row, key, 0) for key in rejections]
         figures += [_spread(row, key, digits) for key, digits in flat.items()]
         parameters = "" if row["parameters"] is None else f"{row['parameters']:,}"
         rate = "" if row["rate"] is None else f"{row['rate']:,.0f}"
