@@ -1,14 +1,22 @@
-"""Writing a file or a folder so that it is either whole or absent (reliability: built aside, synced, renamed)."""
+"""Writing a file or a folder so that it is either whole or absent (reliability: built aside, synced, renamed).
+
+And the lock of a folder in which one process alone may work.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import json
 import os
 import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from jetlego.errors import EnvironmentFault
 
@@ -96,6 +104,44 @@ def require_writable(folder: Path) -> None:
     """
     write_atomic(folder / ".writable", b"")
     (folder / ".writable").unlink()
+
+
+class FolderLock:
+    """Hold a folder inside a ``with`` block; the lock goes with the process, so none is ever stale.
+
+    Raises
+    ------
+    EnvironmentFault
+        ``LOCKED`` naming host, process and time of the holder; ``NOT-WRITABLE``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> FolderLock:
+        require_writable(self.folder)
+        path = self.folder / ".lock"
+        self._file: IO[str] = path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A holder that ended between our open and our lock has taken the file we hold away.
+            if not path.exists() or path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+                raise BlockingIOError
+        except BlockingIOError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise EnvironmentFault("LOCKED", f"{self.folder} is in use by {holder}") from error
+        self._file.truncate(0)
+        facts = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.strftime("%Y-%m-%d %H:%M:%S")}
+        self._file.write(json.dumps(facts))
+        self._file.flush()
+        remove_leftovers(self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self.folder / ".lock").unlink(missing_ok=True)
+        self._file.close()
 
 
 def process_lives(pid: int) -> bool:

@@ -20,7 +20,7 @@ from jetlego.data.formats.choose import open_reader
 from jetlego.data.formats.ntuple import NtupleReader
 from jetlego.data.formats.reader import Classes, Reader, Request
 from jetlego.data.jets import Jets
-from jetlego.data.labels import NO_CLASS, SEVERAL_CLASSES, UNLABELLED
+from jetlego.data.labels import FAULTS, NEGATIVE, NO_CLASS, SEVERAL_CLASSES, UNLABELLED, UNSEEN
 from jetlego.data.momenta import oddities
 from jetlego.data.read import SchemaLike
 from jetlego.data.screen import UNIT_RANGE, with_sums
@@ -32,6 +32,11 @@ PROCESSES = {
     "ZToQQ": "Zqq", "WToQQ": "Wqq", "TTBar": "Tbqq", "TTBarLep": "Tbl",
 }  # fmt: skip
 """Beginning of a file's name in JetClass (``<process>_NNN.root``) and the class it must hold."""
+
+
+_LABEL_WORDS = {
+    UNLABELLED: "unlabelled", NO_CLASS: "none", SEVERAL_CLASSES: "several", NEGATIVE: "negative", UNSEEN: "unseen",
+}  # fmt: skip
 
 
 @dataclass
@@ -76,7 +81,7 @@ class CheckReport:
     oddities
         {what: constituents}, such as ``E < p``.
     labels
-        {class: jets}; ``none``, ``several`` and ``unlabelled`` beside the classes.
+        {class: jets}; ``none``, ``several``, ``negative``, ``unseen`` and ``unlabelled`` beside the classes.
     num_empty
         Jets without constituents.
     num_duplicates
@@ -206,19 +211,18 @@ def _check_values(jets: Jets, result: FileCheck, report: CheckReport) -> None:
 def _label_counts(jets: Jets) -> Counter[str]:
     if jets.label is None:
         return Counter({"unlabelled": jets.num_jets})
-    names = {UNLABELLED: "unlabelled", NO_CLASS: "none", SEVERAL_CLASSES: "several"}
     numbers, counts = np.unique(jets.label, return_counts=True)
     found = zip(numbers.tolist(), counts.tolist(), strict=True)
-    return Counter({names[n] if n < 0 else jets.classes[n]: count for n, count in found})
+    return Counter({_LABEL_WORDS[n] if n < 0 else jets.classes[n]: count for n, count in found})
 
 
 def _check_labels(result: FileCheck, labels: Counter[str]) -> None:
-    for what in ("none", "several"):
-        if labels[what]:
-            result.faults.append(f"LABELS: {quoted(result.path)}: {labels[what]} jets belong to {what} of the classes")
+    for code, what in FAULTS.items():
+        if labels[_LABEL_WORDS[code]]:
+            result.faults.append(f"LABELS: {quoted(result.path)}: {labels[_LABEL_WORDS[code]]} jets {what}")
     process = result.path.name.partition("_")[0]
     expected = PROCESSES.get(process) if result.schema == "jetclass" else None
-    others = [name for name in labels if name not in (expected, "unlabelled", "none", "several")]
+    others = [name for name in labels if name not in (expected, *_LABEL_WORDS.values())]
     if expected is not None and others:
         what = f"the name says {process}, that is {expected}, but jets are {', '.join(others)}"
         result.notes.append(f"{quoted(result.path)}: {what}")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from jetlego.data.shards.manifest import is_prepared, shard_paths
 from jetlego.errors import DataError, quoted
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -20,10 +21,13 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _HEAD = 4096
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FOUR_NUMBERS = re.compile(rb"\s*" + _NUMBER + rb"(?:\s+" + _NUMBER + rb"){3,}\s*")
-_MAGIC = {b"root": "root", b"\x89HDF\r\n\x1a\n": "hdf5", b"PAR1": "parquet", b"PK\x03\x04": "npz"}
+_SHARD = b"\x93JETLEGO"
+_MAGIC = {
+    _SHARD: "shard", b"root": "root", b"\x89HDF\r\n\x1a\n": "hdf5", b"PAR1": "parquet", b"PK\x03\x04": "npz",
+}  # fmt: skip
 _ENDINGS = {
     ".root": "root", ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".npz": "npz", ".hepmc": "hepmc",
-    ".hepmc2": "hepmc", ".hepmc3": "hepmc", ".json": "json", ".pickle": "pickle", ".pkl": "pickle",
+    ".hepmc2": "hepmc", ".hepmc3": "hepmc", ".json": "json", ".pickle": "pickle", ".pkl": "pickle", ".shard": "shard",
 }  # fmt: skip
 
 
@@ -34,11 +38,13 @@ def find_files(paths: Paths) -> list[Path]:
     ----------
     paths
         One or several; a glob may hold ``**``, its matches are sorted by name. A path that exists is never a glob.
+        A folder that ``jetlego data prepare`` wrote stands for its shards.
 
     Raises
     ------
     DataError
-        ``NO-FILES`` for a missing file or a glob without a match.
+        ``NO-FILES`` for a missing file or a glob without a match; ``SHARD-MISSING`` or ``SHARD-HASH`` for a prepared
+        folder that is not whole.
     """
     words = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     files = [file for word in words for file in _expand(os.fspath(word))]
@@ -52,6 +58,8 @@ def _expand(word: str) -> list[Path]:
         return list(importlib.import_module("jetlego.data.sample").resolve(word))
     path = Path(word).expanduser()
     if _exists(path):
+        if is_prepared(path):
+            return shard_paths(path)
         if path.is_dir():
             raise DataError("NO-FILES", f"'{quoted(word)}' is a folder", f"write {quoted(word)}/*.root for its files")
         return [path]
@@ -85,13 +93,18 @@ def first_bytes(path: Path, count: int = _HEAD) -> bytes:
         raise DataError("BAD-FILE", f"{quoted(path)}: {error.strerror or error}") from error
 
 
+def is_shard(path: Path) -> bool:
+    """Return whether a file is a prepared shard, by its first bytes or its name."""
+    return path.suffix == ".shard" or first_bytes(path, len(_SHARD)) == _SHARD
+
+
 def container_of(path: Path) -> str:
     """Return what a file is by its bytes.
 
     Returns
     -------
     str
-        ``root``, ``hdf5``, ``parquet``, ``npz``, ``hepmc``, ``json``, ``pickle`` or ``text`` (columns of numbers);
+        ``root``, ``hdf5``, ``parquet``, ``npz``, ``hepmc``, ``json``, ``pickle``, ``shard`` or ``text`` (columns of numbers);
         gzip is looked into once.
 
     Raises

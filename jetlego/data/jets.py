@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from jetlego.clustering.history import History
 from jetlego.clustering.packed import offsets_of, rows_of
 from jetlego.conventions import FloatArray, IntArray
+from jetlego.data.merges import Merges, check_merges
 from jetlego.errors import DataError, quoted
 
 Columns = Mapping[str, np.ndarray]
@@ -41,6 +43,8 @@ class Jets:
         Class names, in the order of the label.
     weight
         (B,) float32 jet weight; None where the file holds none.
+    merges
+        {clustering algorithm: merges}, where prepared shards store them, so that nobody need cluster again.
     """
 
     p4: FloatArray
@@ -50,6 +54,7 @@ class Jets:
     label: IntArray | None = None
     classes: tuple[str, ...] = ()
     weight: FloatArray | None = None
+    merges: Mapping[str, Merges] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -71,6 +76,11 @@ class Jets:
         names = ", ".join(self.classes[:12]) + (" ..." if len(self.classes) > 12 else "") or "unlabelled"
         return f"Jets({self.num_jets} jets, {len(self.p4)} constituents, {names})"
 
+    def history(self, algorithm: str) -> History | None:
+        """Return the stored history, radius 1 and E-scheme, or None where the jets came without it."""
+        stored = self.merges.get(algorithm)
+        return None if stored is None else stored.history(self.p4, self.jet_ptr)
+
     def select(self, index: Any) -> Jets:
         """Return the jets that ``index`` names, in its order.
 
@@ -89,13 +99,17 @@ class Jets:
             jet={name: values[chosen] for name, values in self.jet.items()},
             label=None if self.label is None else self.label[chosen],
             weight=None if self.weight is None else self.weight[chosen],
+            merges={name: merges.select(self.jet_ptr, chosen) for name, merges in self.merges.items()},
         )
 
     def select_constituents(self, mask: np.ndarray) -> Jets:
-        """Return all jets, each with its constituents where the (P,) bool ``mask`` is True; jet columns stay."""
+        """Return all jets, each with its constituents where the (P,) bool ``mask`` is True; jet columns stay.
+
+        Stored histories go, since they are of other constituents.
+        """
         kept = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
         constituents = {name: values[mask] for name, values in self.constituents.items()}
-        return replace(self, p4=self.p4[mask], jet_ptr=kept[self.jet_ptr], constituents=constituents)
+        return replace(self, p4=self.p4[mask], jet_ptr=kept[self.jet_ptr], constituents=constituents, merges={})
 
     @staticmethod
     def concatenate(parts: Sequence[Jets]) -> Jets:
@@ -104,7 +118,8 @@ class Jets:
         Parameters
         ----------
         parts
-            At least one; all with the same classes and columns. Numeric types are widened where they differ.
+            At least one; all with the same classes and columns. Numeric types are widened where they differ, and stored
+            histories are kept where all parts have them.
 
         Raises
         ------
@@ -126,7 +141,11 @@ class Jets:
             label=None if first.label is None else np.concatenate([p.label for p in parts if p.label is not None]),
             classes=first.classes,
             weight=None if first.weight is None else np.concatenate([p.weight for p in parts if p.weight is not None]),
-        )
+            merges={
+                name: Merges.concatenate([part.merges[name] for part in parts])
+                for name in first.merges if all(name in part.merges for part in parts)
+            },
+        )  # fmt: skip
 
     def to_awkward(self) -> Any:
         """Return an awkward array of one record a jet, which the ``vector`` package understands.
@@ -164,6 +183,8 @@ def _check(jets: Jets) -> None:
     _check_lengths({name: values for name, values in known.items() if values is not None}, count, "jet")
     if jets.label is not None and jets.label.dtype != np.int64:
         raise DataError("BAD-SHAPE", f"labels are {jets.label.dtype}", "they must be int64")
+    for name, merges in jets.merges.items():
+        check_merges(name, merges, ptr)
 
 
 def _check_lengths(columns: Columns, length: int, kind: str) -> None:

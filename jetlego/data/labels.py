@@ -15,8 +15,14 @@ from jetlego.data.jets import Jets
 from jetlego.data.schemas.schema import Column, Label, class_name
 from jetlego.errors import ConfigError, DataError, did_you_mean, quoted
 
-UNLABELLED, NO_CLASS, SEVERAL_CLASSES = -1, -2, -3
-"""Codes beside the class index; the last two are errors if a selected jet has them."""
+UNLABELLED, NO_CLASS, SEVERAL_CLASSES, NEGATIVE, UNSEEN = -1, -2, -3, -4, -5
+"""Codes beside the class index; all but the first are errors if a selected jet has them."""
+
+FAULTS = {
+    NO_CLASS: "belong to none of the classes", SEVERAL_CLASSES: "belong to several",
+    NEGATIVE: "have a negative class number", UNSEEN: "have a class number that no class has",
+}  # fmt: skip
+"""What is wrong with jets of each code."""
 
 
 def one_hot_columns(label: Label, classes: Classes | None, names: Sequence[str]) -> dict[str, Column] | None:
@@ -51,8 +57,8 @@ def _words(words: Any) -> tuple[Any, ...]:
 
 
 def from_one_hot(columns: Mapping[str, np.ndarray]) -> IntArray:
-    """Return the (B,) position of the only column that is 1, or a code."""
-    table = np.stack([np.asarray(values) for values in columns.values()], axis=1) != 0
+    """Return the (B,) position of the only column that is set (above 0), or a code; NaN and negative are not set."""
+    table = np.stack([np.asarray(values) > 0 for values in columns.values()], axis=1)
     total = table.sum(axis=1)
     label = table.argmax(axis=1).astype(np.int64)
     label[total == 0] = NO_CLASS
@@ -62,15 +68,20 @@ def from_one_hot(columns: Mapping[str, np.ndarray]) -> IntArray:
 
 def from_values(values: np.ndarray, label: Label) -> IntArray:
     """Return the (B,) class index of stored class numbers or codes."""
-    codes = np.asarray(values).astype(np.int64) - label.offset
+    stored = np.asarray(values)
+    known = np.isfinite(stored)
+    codes = np.where(known, stored, 0).astype(np.int64) - label.offset
     codes = np.abs(codes) if label.absolute else codes
-    missing = UNLABELLED if label.unmatched == "unlabelled" else NO_CLASS
+    if label.unmatched == "unlabelled":
+        missing = np.full(len(codes), UNLABELLED)
+    else:
+        missing = np.select([~known, codes < 0], [NO_CLASS, NEGATIVE], UNSEEN)
     if label.values is None:
-        inside = (codes >= 0) & (codes < len(label.class_names))
+        inside = known & (codes >= 0) & (codes < len(label.class_names))
         return np.where(inside, codes, missing)
-    out = np.full(len(codes), missing, np.int64)
+    out = missing.astype(np.int64)
     for i, wanted in enumerate(label.values.values()):
-        out[np.isin(codes, _words(wanted))] = i
+        out[known & np.isin(codes, _words(wanted))] = i
     return out
 
 
@@ -89,7 +100,7 @@ def regroup(label: IntArray, names: tuple[str, ...], classes: Classes | None) ->
     for i, words in enumerate(classes.values()):
         for word in _words(words):
             new[_position(word, names)] = i
-    out = np.where(label >= 0, new[label], label)
+    out = np.where(label >= 0, new[np.maximum(label, -1)], label)
     return out, tuple(classes)
 
 
@@ -104,10 +115,31 @@ def _position(word: str | int, names: tuple[str, ...]) -> int:
 
 
 def check_labels(jets: Jets, path: Path) -> None:
-    """Raise ``DataError`` ``LABELS`` with counts if a jet belongs to no class or to several."""
+    """Raise ``DataError`` ``LABELS`` with counts if a jet belongs to no class, to several, or to one that is unknown."""
+    counts = label_faults(jets)
+    if counts:
+        cases = ", ".join(f"{count} {FAULTS[code]}" for code, count in counts.items())
+        what = f"{quoted(path)}: of {jets.num_jets} jets {cases} ({quoted(', '.join(jets.classes))})"
+        raise DataError("LABELS", what, "name all classes, or select by where")
+
+
+def label_faults(jets: Jets) -> dict[int, int]:
+    """Return {code: jets} of what is wrong with labels; empty if nothing is."""
     if jets.label is None:
+        return {}
+    counts = {code: int((jets.label == code).sum()) for code in FAULTS}
+    return {code: count for code, count in counts.items() if count}
+
+
+def check_present(label: IntArray | None, classes: Sequence[str], *, what: str) -> None:
+    """Raise ``ConfigError`` ``LABELS`` if a class has no jet; ``what`` says which jets, such as ``"the training jets"``.
+
+    For those who train: a class that is never seen is never learnt, and its scores mean nothing.
+    """
+    if label is None:
         return
-    none, several = (int((jets.label == code).sum()) for code in (NO_CLASS, SEVERAL_CLASSES))
-    if none or several:
-        what = f"{quoted(path)}: of {jets.num_jets} jets {none} belong to none of the classes and {several} to several"
-        raise DataError("LABELS", f"{what} ({quoted(', '.join(jets.classes))})", "name all classes, or select by where")
+    counts = np.bincount(label[label >= 0], minlength=len(classes))
+    absent = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if absent:
+        told = f"{what} hold no jet of the class {quoted(', '.join(absent))}"
+        raise ConfigError("LABELS", told, "leave the class out of classes, or allow it to be missing")

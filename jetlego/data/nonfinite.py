@@ -79,8 +79,9 @@ def _finite_column(jets: Jets, name: str, of_constituents: bool, path: Path, req
     if how.startswith("drop"):
         return jets.select(~(_owners(jets, bad) if of_constituents else bad))
     filled = np.where(bad, values.dtype.type(0 if how == "zero" else np.nan), values)
-    columns = jets.constituents if of_constituents else jets.jet
-    return replace(jets, **{"constituents" if of_constituents else "jet": {**columns, name: filled}})
+    if of_constituents:
+        return replace(jets, constituents={**jets.constituents, name: filled})
+    return replace(jets, jet={**jets.jet, name: filled})
 
 
 def _owners(jets: Jets, bad: BoolArray) -> BoolArray:

@@ -29,11 +29,14 @@ class Scaler:
         (F,) float64; a scale is never 0.
     names
         Feature names, for messages; may be empty.
+    fill
+        (F,) what stands for NaN and infinite values: the medians of the training data; default: ``center``.
     """
 
     center: FloatArray
     scale: FloatArray
     names: tuple[str, ...] = ()
+    fill: FloatArray | None = None
 
     kind: ClassVar[str] = "scaler"
 
@@ -70,13 +73,13 @@ class Scaler:
             ``CONSTANT-FEATURE`` where the scale would be 0 (it becomes 1) or nothing is finite (center 0, scale 1).
         """
         rows, row_weights = _rows(features, mask, weights)
-        center, scale = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+        center, scale, fill = np.zeros((3, rows.shape[1]))
         for at in range(rows.shape[1]):
             finite = np.isfinite(rows[:, at])
             if finite.any():
                 chosen = None if row_weights is None else row_weights[finite]
                 center[at], scale[at] = cls._center_and_scale(rows[finite, at], _usable(chosen))
-        _warn_constant(scale, names)
+        warn_constant(scale, names)
         return cls(center, np.where(scale > 0, scale, 1), tuple(names))
 
     @staticmethod
@@ -84,8 +87,9 @@ class Scaler:
         raise NotImplementedError
 
     def apply(self, features: FloatArray) -> FloatArray:
-        """Return the standardised features, (..., F) float32."""
-        return ((features - self.center) / self.scale).astype(np.float32)
+        """Return the standardised features, (..., F) float32; what is not finite becomes the training median."""
+        fill = self.center if self.fill is None else self.fill
+        return ((np.where(np.isfinite(features), features, fill) - self.center) / self.scale).astype(np.float32)
 
     def invert(self, scaled: FloatArray) -> FloatArray:
         """Return the features that :meth:`apply` would map to ``scaled``, (..., F) float64."""
@@ -93,7 +97,8 @@ class Scaler:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that :func:`scaler_from_dict` reads back bit for bit."""
-        return {"kind": self.kind, "center": self.center.tolist(), "scale": self.scale.tolist(), "names": [*self.names]}
+        numbers = {"center": self.center, "scale": self.scale, "fill": self.center if self.fill is None else self.fill}
+        return {"kind": self.kind, **{key: values.tolist() for key, values in numbers.items()}, "names": [*self.names]}
 
 
 class StandardScaler(Scaler):
@@ -136,9 +141,11 @@ def scaler_from_dict(stored: Mapping[str, Any]) -> Scaler:
     if kind not in SCALERS:
         raise ConfigError("BAD-VALUE", f"no scaler '{kind}'", did_you_mean(kind, SCALERS))
     center, scale = (np.array(stored[key], np.float64) for key in ("center", "scale"))
-    if center.shape != scale.shape or not (np.isfinite(center).all() and (scale > 0).all()):
+    fill = np.array(stored.get("fill", stored["center"]), np.float64)
+    finite = np.isfinite(center).all() and np.isfinite(fill).all()
+    if not center.shape == scale.shape == fill.shape or not (finite and (scale > 0).all()):
         raise ConfigError("BAD-VALUE", f"stored {kind} scaler: center and scale do not fit, or a scale is not positive")
-    return SCALERS[kind](center, scale, tuple(stored.get("names", ())))
+    return SCALERS[kind](center, scale, tuple(stored.get("names", ())), fill)
 
 
 def quantiles(values: FloatArray, levels: Sequence[float], *, weights: FloatArray | None = None) -> FloatArray:
@@ -175,7 +182,8 @@ def _usable(weights: FloatArray | None) -> FloatArray | None:
     return weights
 
 
-def _warn_constant(scale: FloatArray, names: Sequence[str]) -> None:
+def warn_constant(scale: FloatArray, names: Sequence[str]) -> None:
+    """Warn ``CONSTANT-FEATURE`` with the names of features whose scale is 0."""
     constant = [names[i] if i < len(names) else f"number {i}" for i in np.flatnonzero(~(scale > 0)).tolist()]
     if constant:
         what = f"constant or without finite values, scale set to 1: {', '.join(constant)}"

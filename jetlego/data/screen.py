@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from jetlego.conventions import BoolArray
 from jetlego.data.formats.reader import Request
 from jetlego.data.jets import Jets
 from jetlego.data.momenta import oddities
+from jetlego.data.nonfinite import finite_jets
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.tally import Tally
-from jetlego.errors import DataError, JetlegoWarning, NonFiniteError, quoted
+from jetlego.errors import DataError, JetlegoWarning, quoted
 from jetlego.physics import kinematics
 
 UNIT_RANGE = (0.5, 1e4)
@@ -22,54 +22,28 @@ UNIT_RANGE = (0.5, 1e4)
 
 
 def screen(jets: Jets, path: Path, schema: Schema, request: Request) -> Jets:
-    """Return jets with finite momenta only, and with every jet column that constituents give."""
+    """Return jets of finite values, with every jet column that constituents give, and capped if that is asked for."""
     tally = request.tally
     tally.jets += jets.num_jets
     tally.constituents += len(jets.p4)
-    jets = _finite(jets, path, schema, request)
+    jets = finite_jets(jets, path, schema, request)
     for what, odd in oddities(jets.p4).items():
         tally.add("KINEMATICS", f"{{n}} constituents ({{share}} of all) have {what}", odd.sum())
-    _tell_columns(jets, tally)
     _check_weights(jets, path, tally)
-    return _wrapped(with_sums(jets), tally)
+    return capped(_wrapped(with_sums(jets), tally), request.max_constituents, tally)
 
 
-def _finite(jets: Jets, path: Path, schema: Schema, request: Request) -> Jets:
-    bad: BoolArray = np.logical_not(np.isfinite(jets.p4).all(axis=1))
-    if not bad.any():
+def capped(jets: Jets, most: int | None, tally: Tally) -> Jets:
+    """Return jets with their hardest ``most`` constituents each, in the order of the file."""
+    if most is None or jets.num_constituents.max(initial=0) <= most:
         return jets
-    how = request.nonfinite
-    if how == "error":
-        raise _nonfinite_error(jets, bad, path, schema)
-    text = {"drop-particle": "dropped", "zero": "set to zero", "drop-jet": "dropped with their jets"}[how]
-    request.tally.add("NONFINITE", f"{{n}} constituents with NaN or infinite momentum were {text}", bad.sum())
-    if how == "drop-particle":
-        return jets.select_constituents(~bad)
-    if how == "drop-jet":
-        owner = np.repeat(np.arange(jets.num_jets), jets.num_constituents)
-        return jets.select(np.bincount(owner[bad], minlength=jets.num_jets) == 0)
-    return replace(jets, p4=np.where(bad[:, None], 0.0, jets.p4))
-
-
-def _nonfinite_error(jets: Jets, bad: BoolArray, path: Path, schema: Schema) -> NonFiniteError:
-    row = int(np.flatnonzero(bad)[0])
-    jet = int(np.searchsorted(jets.jet_ptr, row, side="right")) - 1
-    component = int(np.flatnonzero(~np.isfinite(jets.p4[row]))[0])
-    event, place = (int(jets.jet[name][jet]) for name in ("event_index", "jet_index"))
-    what = (f"{quoted(path)}: {_branch(schema, component)} of constituent {row - jets.jet_ptr[jet]} of entry {event}, "
-            f"jet {place}, is {jets.p4[row, component]}; {bad.sum()} constituents of the chunk not finite")  # fmt: skip
-    return NonFiniteError(what)
-
-
-def _branch(schema: Schema, component: int) -> str:
-    names = ("px", "py", "pz", "energy")
-    particles = schema.particles
-    if particles is None or particles.form is None:
-        return names[component]
-    if names[component] in particles.form:
-        column = particles.quantities[names[component]]
-        return "'" + quoted(column.column or column.expr) + "'"
-    return "momentum from " + ", ".join(f"'{quoted(particles.quantities[key].column)}'" for key in particles.form)
+    long = jets.num_constituents > most
+    tally.add("TRUNCATED", f"{{n}} jets have more than {most} constituents; the hardest are kept", long.sum())
+    owner = np.repeat(np.arange(jets.num_jets), jets.num_constituents)
+    order = np.lexsort((-kinematics.pt(jets.p4), owner))  # stable: of equal ones the first
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(jets.jet_ptr[:-1], jets.num_constituents)
+    return jets.select_constituents(rank < most)
 
 
 def _check_weights(jets: Jets, path: Path, tally: Tally) -> None:
@@ -90,14 +64,6 @@ def _wrapped(jets: Jets, tally: Tally) -> Jets:
     tally.add("KINEMATICS", "{n} jets have phi outside [-pi, pi]; wrapped", outside.sum())
     wrapped = np.where(outside, kinematics.delta_phi(phi, np.float32(0)), phi)
     return replace(jets, jet={**jets.jet, "jet_phi": wrapped.astype(np.float32)})
-
-
-def _tell_columns(jets: Jets, tally: Tally) -> None:
-    for kind in (jets.constituents, jets.jet):
-        for name, values in kind.items():
-            if values.dtype.kind == "f":
-                bad = len(values) - int(np.isfinite(values).sum())
-                tally.add("NONFINITE", f"column '{quoted(name)}' holds {{n}} NaN or infinite values", bad)
 
 
 def with_sums(jets: Jets) -> Jets:

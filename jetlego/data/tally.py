@@ -46,12 +46,16 @@ class Tally:
         if number:
             self.found[id, text] += int(number)
 
-    def warn(self) -> None:
-        """Give one warning for each kind of case that occurred."""
+    def warn(self) -> list[tuple[str, str]]:
+        """Give one warning for each kind of case that occurred, and return (ID, text) of each."""
+        told = []
         for (id, text), number in self.found.items():
             share = f"{number / max(self.constituents, 1):.2g}"
             what = text.replace("{n}", str(number)).replace("{share}", share)  # not format: file names may hold braces
-            warnings.warn(JetlegoWarning(id, what), stacklevel=3)
+            told.append((id, what))
         if self.bad_files:
             what = f"{len(self.bad_files)} bad files were skipped: {', '.join(self.bad_files[:5])}"
-            warnings.warn(JetlegoWarning("BAD-FILE", what), stacklevel=3)
+            told.append(("BAD-FILE", what))
+        for id, what in told:
+            warnings.warn(JetlegoWarning(id, what), stacklevel=3)
+        return told

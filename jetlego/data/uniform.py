@@ -32,14 +32,18 @@ class Uniform:
         """
         found = {name: values.dtype for part in (jets.constituents, jets.jet) for name, values in part.items()}
         found |= {name: np.dtype(bool) for name in ("label", "weight") if getattr(jets, name) is not None}
+        self.compare(found, jets.classes, path, tally)
+
+    def compare(self, found: dict[str, np.dtype], classes: tuple[str, ...], path: Path, tally: Tally) -> None:
+        """Do the same for {column: type}, where known labels and weights count as columns of bool."""
         if self._path is None:
-            self._first, self._path, self._classes = found, path, jets.classes
+            self._first, self._path, self._classes = found, path, classes
         if path == self._path:
             return
         self._compare_names(found, path)
-        if jets.classes != self._classes:
-            classes = [quoted(", ".join(names)) for names in (self._classes, jets.classes)]
-            what = f"{quoted(self._path)} has the classes {classes[0]}; {quoted(path)} has {classes[1]}"
+        if classes != self._classes:
+            told = [quoted(", ".join(names)) for names in (self._classes, classes)]
+            what = f"{quoted(self._path)} has the classes {told[0]}; {quoted(path)} has {told[1]}"
             raise DataError("LABELS", what, "name them by classes={name: truth branch}")
         for name, dtype in found.items():
             self._compare_type(name, dtype, path, tally)

@@ -69,6 +69,12 @@ class TreeSpec:
         options: dict[str, Any] = {"radius": self.radius, "power": self.power, "seed": self.seed}
         return cluster(p4, jet_ptr, algorithm=self.algorithm, threads=threads, **options)
 
+    def history(self, jets: Jets, *, threads: int | None = None) -> History:
+        """Return the histories of jets: those that came with them, where they fit, else new ones."""
+        plain = self.radius == 1.0 and self.power is None and self.seed == 0
+        stored = jets.history(self.algorithm) if plain else None
+        return self.cluster(jets.p4, jets.jet_ptr, threads=threads) if stored is None else stored
+
 
 @dataclass(frozen=True)
 class TreeStore:
@@ -130,7 +136,7 @@ def prepare_tree(
     jets: Jets, spec: TreeSpec, name: str, scalers: Mapping[str, NodeScaler] | None, threads: int | None
 ) -> TreeStore:
     """Cluster jets, grow their trees and describe the nodes; see :func:`jetlego.structures.store.prepare`."""
-    history = spec.cluster(jets.p4, jets.jet_ptr, threads=threads)
+    history = spec.history(jets, threads=threads)
     forest = grow_trees(history, order=spec.order)
     def describe(names: Names) -> FloatArray:
         options: dict[str, Any] = {"constituents": jets.constituents, "missing": np.nan, "threads": threads}

@@ -5,38 +5,43 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jetlego.data.containers.open import open_tables
 from jetlego.data.containers.table import Table
-from jetlego.data.files import container_of
+from jetlego.data.files import container_of, is_shard
 from jetlego.data.formats.reader import Reader, Request
 from jetlego.data.schemas.load import load_schema, shipped_schemas
 from jetlego.data.schemas.schema import Schema
 from jetlego.errors import ConfigError, DataError, quoted
 
+SchemaLike = str | Path | dict[str, Any] | Schema
+"""A layout by name, YAML file or dict, or ``"auto"``."""
+
 _READERS = {
     "ntuple": "ntuple:NtupleReader", "delphes": "delphes:DelphesReader", "hepmc": "hepmc:HepMCReader",
     "events": "events:PlainEventReader", "recnn": "recnn:RecnnReader", "jetsgame": "jetsgame:JetsGameReader",
+    "shards": "jetlego.data.shards.reader:ShardReader",
 }  # fmt: skip
 """{format: module and class}, imported when a file needs it."""
 
 _TABLES = ("root", "hdf5", "parquet", "npz")
 
 
-def open_reader(path: Path, schema: str | Path | dict | Schema, request: Request) -> Reader:
+def open_reader(path: Path, schema: SchemaLike, request: Request) -> Reader:
     """Return the open reader of a file.
 
     Parameters
     ----------
     schema
-        A layout, or ``"auto"``.
+        A layout, or ``"auto"``; prepared shards are known by themselves.
 
     Raises
     ------
     DataError
         ``NO-SCHEMA`` if automatic choice finds no layout that fits; whatever the container says of a bad file.
     """
-    if schema != "auto":
+    if schema != "auto" and not is_shard(path):  # jets of a shard are in order, whatever layout they came from
         chosen = load_schema(schema)
         return _reader_class(chosen)(path, chosen, request)
     chosen, table = choose_schema(path)
@@ -47,7 +52,8 @@ def open_reader(path: Path, schema: str | Path | dict | Schema, request: Request
 
 def _reader_class(schema: Schema) -> type:
     module, _, name = _READERS[schema.format].partition(":")
-    return getattr(importlib.import_module(f"jetlego.data.formats.{module}"), name)
+    place = module if "." in module else f"jetlego.data.formats.{module}"
+    return getattr(importlib.import_module(place), name)
 
 
 def choose_schema(path: Path) -> tuple[Schema, Table | None]:

@@ -38,6 +38,10 @@ class NtupleReader(Reader):
         """Number of entries of the table."""
         return self.table.num_entries
 
+    def cuts(self, step: int) -> list[int]:
+        """Return cuts at storage boundaries."""
+        return self.table.boundaries(0, self.num_entries, step, whole=True)
+
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
         """Yield jets of entries ``start:stop``, cut at storage boundaries."""
         end = self.num_entries if stop is None else min(stop, self.num_entries)

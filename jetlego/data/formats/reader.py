@@ -12,7 +12,7 @@ from jetlego.data.jets import Jets
 from jetlego.data.schemas.schema import Schema
 from jetlego.data.tally import Tally
 
-Nonfinite = Literal["error", "drop-particle", "drop-jet", "zero"]
+Nonfinite = Literal["error", "drop-particle", "drop-jet", "zero", "impute"]
 Classes = Mapping[str, "str | int | list[str | int] | tuple[str | int, ...]"]
 
 
@@ -29,7 +29,9 @@ class Request:
     cut_columns
         Names that a selection uses; read too, where the file has them.
     nonfinite
-        What to do with NaN and infinite momenta.
+        What to do with NaN and infinite values.
+    max_constituents
+        Keep so many of the hardest of each jet; None for all.
     tally
         Where oddities are counted.
     """
@@ -38,6 +40,7 @@ class Request:
     classes: Classes | None = None
     cut_columns: tuple[str, ...] = ()
     nonfinite: Nonfinite = "error"
+    max_constituents: int | None = None
     tally: Tally = field(default_factory=Tally)
 
     def wants(self, name: str) -> bool:
@@ -48,6 +51,11 @@ class Request:
 class Reader(ABC):
     """One open file of a known layout; closes with its ``with`` block."""
 
+    screened = False
+    """Whether jets come out of it finite, summed and selected already."""
+    num_sources: int = 1
+    """Number of files that it stands for."""
+
     def __init__(self, path: Path, schema: Schema, request: Request) -> None:
         self.path, self.schema, self.request = path, schema, request
 
@@ -55,6 +63,10 @@ class Reader(ABC):
     @abstractmethod
     def num_entries(self) -> int | None:
         """Number of entries (jets or events); None if the file must be read to know."""
+
+    def cuts(self, step: int) -> list[int] | None:
+        """Return entry numbers at which reading may stop, about ``step`` apart; None if the length is not known."""
+        return None if self.num_entries is None else [*range(0, self.num_entries, step), self.num_entries]
 
     @abstractmethod
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:

@@ -230,8 +230,8 @@ class Recognise(Strict):
     tree: str | None = None
 
 
-Format = Literal["ntuple", "delphes", "hepmc", "events", "recnn", "jetsgame"]
-Container = Literal["root", "hdf5", "parquet", "npz", "hepmc", "text", "pickle", "json"]
+Format = Literal["ntuple", "delphes", "hepmc", "events", "recnn", "jetsgame", "shards"]
+Container = Literal["root", "hdf5", "parquet", "npz", "hepmc", "text", "pickle", "json", "shard"]
 
 
 class Schema(Strict):
