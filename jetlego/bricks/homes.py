@@ -71,6 +71,8 @@ HOMES = {
     "jetlego.bricks.structure": "ipa structure",
     "jetlego.bricks.recycle": "recycle",
     "jetlego.bricks.assembly": "assembly",
+    "jetlego.bricks.heads": "gaussian_head mdn_head flow_head mask_head heat_map_head choice_head",
+    "jetlego.bricks.pair_heads": "edge_head lca_head merge_decoder",
 }
 """Module -> the bricks it registers, separated by blanks. Modules are imported by name on first look-up, since
 the box may not know the rooms to its right (``jetlego.models``)."""
