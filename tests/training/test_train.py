@@ -52,7 +52,7 @@ def test_the_run_folder_holds_what_it_promises(finished):
 
 
 def test_it_learns_more_than_nothing(finished):
-    assert finished.metrics()["test"]["auc"] > 0.8
+    assert finished.metrics()["test"]["auc"] > 0.7
 
 
 def test_predictions_agree_with_the_metrics_and_with_scikit_learn(finished):
