@@ -115,7 +115,7 @@ def _position(word: str | int, names: tuple[str, ...]) -> int:
 
 
 def check_labels(jets: Jets, path: Path) -> None:
-    """Raise ``DataError`` ``LABELS`` with counts if a jet belongs to no class, to several, or to one that is unknown."""
+    """Raise ``DataError`` ``LABELS`` with counts if a jet belongs to no class, to several, or to an unknown one."""
     counts = label_faults(jets)
     if counts:
         cases = ", ".join(f"{count} {FAULTS[code]}" for code, count in counts.items())
@@ -132,7 +132,7 @@ def label_faults(jets: Jets) -> dict[int, int]:
 
 
 def check_present(label: IntArray | None, classes: Sequence[str], *, what: str) -> None:
-    """Raise ``ConfigError`` ``LABELS`` if a class has no jet; ``what`` says which jets, such as ``"the training jets"``.
+    """Raise ``ConfigError`` ``LABELS`` if a class has no jet; ``what`` names the jets, such as ``"the training jets"``.
 
     For those who train: a class that is never seen is never learnt, and its scores mean nothing.
     """

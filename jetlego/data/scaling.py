@@ -79,8 +79,9 @@ class Scaler:
             if finite.any():
                 chosen = None if row_weights is None else row_weights[finite]
                 center[at], scale[at] = cls._center_and_scale(rows[finite, at], _usable(chosen))
+                fill[at] = quantiles(rows[finite, at], (0.5,), weights=chosen)[0]
         warn_constant(scale, names)
-        return cls(center, np.where(scale > 0, scale, 1), tuple(names))
+        return cls(center, np.where(scale > 0, scale, 1), tuple(names), fill)
 
     @staticmethod
     def _center_and_scale(values: FloatArray, weights: FloatArray | None) -> tuple[float, float]:

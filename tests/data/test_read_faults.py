@@ -1,31 +1,27 @@
-"""What reading says when files, branches, values or truth are wrong (reliability, faults 41 to 69)."""
+"""What reading says when files, trees or branches are wrong (reliability, faults 41 to 55)."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 from oracles.jet_files import branch_type, jetclass_arrays, write_rntuple, write_tree
+from oracles.refusals import refused
 from oracles.shared_folder import shared
 
-from jetlego.data.files import check_splits
+from jetlego.data.convert import convert
+from jetlego.data.files import check_splits, fingerprint
 from jetlego.data.read import iterate_jets, read_jets
-from jetlego.errors import ConfigError, DataError, JetlegoWarning, NonFiniteError
+from jetlego.data.stamps import Stamp
+from jetlego.data.tally import Tally
+from jetlego.errors import ConfigError, DataError, JetlegoWarning
 
 COUNTS = [3, 0, 5, 1, 2, 8]
-
-
-def refused(id: str, *words: str, kind: type = DataError, **options) -> str:
-    """Read with the options, expect an error of this ID that holds all words, and return its text."""
-    with pytest.raises(kind) as caught:
-        read_jets(**options)
-    assert caught.value.id == id
-    for word in words:
-        assert word in str(caught.value), str(caught.value)
-    return str(caught.value)
 
 
 def test_missing_files(tmp_path) -> None:
@@ -164,66 +160,6 @@ def test_the_same_file_twice(tmp_path) -> None:
     check_splits({"train": [path, copy]})
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_nonfinite_momenta(tmp_path, value) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    flat = ak.flatten(arrays["part_pz"]).to_numpy().copy()
-    flat[6] = value  # constituent 3 of jet 2
-    arrays["part_pz"] = ak.unflatten(flat, COUNTS)
-    path = write_tree(tmp_path / "a.root", arrays)
-    refused("NONFINITE", str(path), "'part_pz' of constituent 3 of entry 2", kind=NonFiniteError, path_or_paths=path)
-    with pytest.warns(JetlegoWarning, match="1 constituents"):
-        assert read_jets(path, nonfinite="drop-particle").num_constituents.tolist() == [3, 0, 4, 1, 2, 8]
-    with pytest.warns(JetlegoWarning, match="1 constituents"):
-        assert read_jets(path, nonfinite="drop-jet").jet["event_index"].tolist() == [0, 1, 3, 4, 5]
-    with pytest.warns(JetlegoWarning, match="1 constituents"):
-        jets = read_jets(path, nonfinite="zero")
-    assert jets.p4[6].tolist() == [0, 0, 0, 0]
-    assert np.isfinite(jets.jet["jet_mass"]).all()
-
-
-def test_nan_in_another_column_is_told(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    arrays["jet_pt"][2] = np.nan
-    path = write_tree(tmp_path / "a.root", arrays)
-    with pytest.warns(JetlegoWarning, match="column 'jet_pt' holds 1 NaN"):
-        read_jets(path)
-
-
-def test_odd_kinematics_are_counted(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    flat = {name: ak.flatten(arrays[name]).to_numpy().copy() for name in ("part_px", "part_py", "part_energy")}
-    flat["part_px"][0] = flat["part_py"][0] = 0
-    flat["part_energy"][1:3] = -1
-    path = write_tree(tmp_path / "a.root", {**arrays, **{k: ak.unflatten(v, COUNTS) for k, v in flat.items()}})
-    with pytest.warns(JetlegoWarning) as caught:
-        read_jets(path)
-    texts = " ".join(str(w.message) for w in caught)
-    assert "1 constituents (0.053 of all) have pT = 0" in texts
-    assert "2 constituents (0.11 of all) have E <= 0" in texts
-
-
-def test_azimuths_are_wrapped(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    arrays["jet_phi"] = np.array([0.5, 3.5, 6.0, 1.0, -3.0, 4.0], np.float32)
-    with pytest.warns(JetlegoWarning, match="3 jets have phi outside"):
-        jets = read_jets(write_tree(tmp_path / "a.root", arrays))
-    expected = np.array([0.5, 3.5 - 2 * np.pi, 6 - 2 * np.pi, 1, -3, 4 - 2 * np.pi])
-    assert np.allclose(jets.jet["jet_phi"], expected, atol=1e-6)
-    assert jets.jet["jet_phi"].dtype == np.float32
-
-
-def test_weights(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    arrays["weight"] = np.array([1, -1, 2, 1, 1, 1], np.float32)
-    with pytest.warns(JetlegoWarning, match="1 jets have negative weights"):
-        assert read_jets(write_tree(tmp_path / "a.root", arrays)).weight.tolist() == [1, -1, 2, 1, 1, 1]
-    arrays["weight"][:] = 0
-    refused("WEIGHTS", "add up to 0", path_or_paths=write_tree(tmp_path / "b.root", arrays))
-    arrays["weight"][3] = np.nan
-    refused("WEIGHTS", "1 of 6", path_or_paths=write_tree(tmp_path / "c.root", arrays))
-
-
 def test_classes_that_differ_between_files(tmp_path) -> None:
     a = write_tree(tmp_path / "a.root", jetclass_arrays(COUNTS))
     b = write_tree(tmp_path / "b.root", jetclass_arrays(COUNTS, seed=1, classes=("QCD", "Wqq")))
@@ -242,21 +178,62 @@ def test_odd_names_of_files_do_not_break_messages(tmp_path) -> None:
     assert refused("BAD-FILE", path_or_paths=path).isprintable()
 
 
-def test_momenta_in_mev_are_told(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    arrays["jet_pt"] *= 1000
-    with pytest.warns(JetlegoWarning, match=r"median jet pT is .*momentum_unit"):
-        read_jets(write_tree(tmp_path / "a.root", arrays))
+def replaced_by(path, arrays):
+    """Write other jets over a file."""
+    write_tree(path.with_suffix(".new"), arrays)
+    path.with_suffix(".new").replace(path)
 
 
-def test_labels_none_and_two(tmp_path) -> None:
-    arrays = jetclass_arrays(COUNTS)
-    arrays["label_QCD"][:] = [1, 0, 0, 0, 1, 1]
-    arrays["label_Tbqq"][:] = [0, 1, 0, 1, 1, 1]
-    path = write_tree(tmp_path / "a.root", arrays)
-    refused("LABELS", "of 6 jets 1 belong to none", "2 to several", path_or_paths=path)
-    assert read_jets(path, where="label_QCD | label_Tbqq", entries=(0, 2)).num_jets == 2
-    refused("LABELS", "of 6 jets 2 belong to none", path_or_paths=path, classes={"top": "label_Tbqq"})
+def test_a_file_that_changes_while_it_is_read(tmp_path) -> None:
+    files = [write_tree(tmp_path / f"{i}.root", jetclass_arrays(COUNTS, seed=i), baskets=3) for i in range(2)]
+    for changed in (files[1], files[0]):  # the next file; the one that is open, seen at its end
+        stream = iterate_jets(files, step=2)
+        assert next(stream).num_jets == 2
+        replaced_by(changed, jetclass_arrays([*COUNTS, 1], seed=7))
+        with pytest.raises(DataError, match=f"{changed.name} has .* bytes, when reading began it had") as caught:
+            list(stream)
+        assert caught.value.id == "FILE-CHANGED"
+    stream = iterate_jets(files, step=2, on_bad_file="skip")
+    next(stream)
+    files[1].unlink()
+    with pytest.raises(DataError, match="is gone"):
+        list(stream)
+
+
+def test_a_stamp_knows_a_touched_file_by_its_hash(tmp_path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"jets")
+    plain, hashed = Stamp.of(path), Stamp.of(path, sha256=fingerprint(path))
+    plain.require(path)
+    os.utime(path, ns=(0, 10**18))
+    hashed.require(path)
+    with pytest.raises(DataError, match="was written to since"):
+        plain.require(path)
+    path.write_bytes(b"JETS")
+    with pytest.raises(DataError, match="was written to since"):
+        hashed.require(path)
+
+
+@pytest.mark.parametrize("ending", [".root", ".h5", ".parquet"])
+def test_paths_with_spaces_and_bytes_that_are_no_text(tmp_path, ending) -> None:
+    source = write_tree(tmp_path / "a.root", jetclass_arrays(COUNTS))
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/with space \xc3\xa9 \xff" + ending.encode()))
+    convert(source, tmp_path / f"b{ending}")
+    (tmp_path / f"b{ending}").rename(odd)
+    assert read_jets(odd).num_jets == 6
+    odd.write_bytes(odd.read_bytes()[:60])
+    assert refused("BAD-FILE", path_or_paths=odd).isprintable()
+
+
+def test_skipped_files_are_counted_for_the_caller(tmp_path) -> None:
+    good = write_tree(tmp_path / "good.root", jetclass_arrays(COUNTS))
+    (tmp_path / "bad.root").write_bytes(b"root" + bytes(50))
+    tally = Tally()
+    with pytest.warns(JetlegoWarning, match="1 bad files were skipped"):
+        read_jets([tmp_path / "bad.root", good], on_bad_file="skip", tally=tally)
+    assert len(tally.bad_files) == 1
+    assert "bad.root" in tally.bad_files[0]
+    assert (tally.jets, tally.kept) == (6, 6)
 
 
 def test_a_cut_must_be_one_bool_a_jet(tmp_path) -> None:

@@ -79,3 +79,14 @@ def test_wrong_input_is_refused(table):
         scaler_from_dict({"kind": "robus", "center": [], "scale": []})
     with pytest.raises(ConfigError, match="positive"):
         scaler_from_dict({"kind": "robust", "center": [0], "scale": [0]})
+
+
+@pytest.mark.parametrize("scaler", SCALERS.values())
+def test_what_is_not_finite_becomes_the_training_median(table, scaler):
+    table[:, 1] = np.exp(table[:, 0])  # skewed, so that mean and median differ
+    fitted = scaler.fit(table)
+    stored = scaler_from_dict(json.loads(json.dumps(fitted.to_dict())))
+    holes = np.array([[np.nan, np.inf, -np.inf], [1.0, 2.0, 3.0]])
+    filled = np.array([np.median(table, axis=0), holes[1]])
+    np.testing.assert_array_equal(stored.apply(holes), fitted.apply(filled))
+    assert np.isfinite(stored.apply(holes)).all()

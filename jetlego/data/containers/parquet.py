@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import awkward as ak
 
@@ -29,8 +29,13 @@ class ParquetTable(Table):
         parquet = optional("pyarrow.parquet", extra="parquet", task="reading Parquet")
         self._arrow = optional("pyarrow", extra="parquet", task="reading Parquet")
         self.path = path
-        with damage_told(path, "cannot be opened as Parquet"):
-            self._file = parquet.ParquetFile(path)
+        self._stream_of_bytes = _opened_if_odd(path)
+        try:
+            with damage_told(path, "cannot be opened as Parquet"):
+                self._file = parquet.ParquetFile(self._stream_of_bytes or path)
+        except BaseException:
+            self._close_stream()
+            raise
         self._names: tuple[str, ...] = ()
         self._stream: Iterator[Any] | None = None
         self._held: Any = None
@@ -95,3 +100,17 @@ class ParquetTable(Table):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._close_stream()
+
+    def _close_stream(self) -> None:
+        if self._stream_of_bytes is not None:
+            self._stream_of_bytes.close()
+
+
+def _opened_if_odd(path: Path) -> BinaryIO | None:
+    """Return an open file for a path that is no UTF-8, which pyarrow cannot open by name; else None."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.open("rb")
+    return None
