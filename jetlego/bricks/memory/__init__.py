@@ -1,0 +1,1 @@
+"""Neural computers: a controller that reads from and writes to a memory of its own."""

@@ -1,0 +1,70 @@
+"""What the neural computers share: a controller in a loop, a state that is a flat tuple, sequences with masks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from jetlego.bricks.masks import blank
+
+State = tuple[Tensor, ...]
+
+
+class Machine(nn.Module):
+    """A brick that is defined by its step: ``advance(x (B, in_dim), state) -> y (B, out_dim), state``."""
+
+    out_dim: int
+
+    def fresh(self, x: Tensor) -> State:
+        """Return the state before the first item of a sequence, for the batch of ``x``."""
+        raise NotImplementedError
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the output of one step, and the state after it."""
+        raise NotImplementedError
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return (B, out_dim) of one more item ``x (B, in_dim)``, and the state."""
+        return self.advance(x, self.fresh(x) if state is None else state)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (B, T, out_dim) of ``x (B, T, in_dim)`` with ``mask (B, T)``, the padding on the right."""
+        x = blank(x, mask)
+        state, ys = self.fresh(x), []
+        for item in x.unbind(1):
+            y, state = self.advance(item, state)
+            ys.append(y)
+        if not ys:
+            return x.new_zeros(x.shape[0], 0, self.out_dim)
+        return blank(torch.stack(ys, 1), mask)
+
+
+class Controller(nn.Module):
+    """An LSTM cell, or a feed-forward layer, between what comes in and what goes to the heads.
+
+    Parameters
+    ----------
+    in_dim, hidden
+        Widths.
+    recurrent
+        LSTM or one layer with tanh.
+    """
+
+    def __init__(self, in_dim: int, hidden: int, *, recurrent: bool) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.cell = nn.LSTMCell(in_dim, hidden) if recurrent else None
+        self.layer = None if recurrent else nn.Linear(in_dim, hidden)
+
+    def fresh(self, x: Tensor) -> State:
+        """Return h and c, zero, or nothing."""
+        zero = x.new_zeros(x.shape[0], self.hidden)
+        return (zero, zero) if self.cell is not None else ()
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what the controller says (B, hidden), and its state."""
+        if self.layer is not None:
+            return self.layer(x).tanh(), ()
+        assert self.cell is not None
+        h, c = self.cell(x, state)
+        return h, (h, c)
