@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from jetlego.data.files import Paths, check_duplicates, find_files
-from jetlego.data.formats.choose import open_reader
-from jetlego.data.formats.reader import Classes, Nonfinite, Request
+from jetlego.data.formats.choose import SchemaLike, open_reader
+from jetlego.data.formats.reader import Classes, Nonfinite, Reader, Request
 from jetlego.data.jets import Jets
 from jetlego.data.labels import check_labels
 from jetlego.data.schemas.load import load_schema
-from jetlego.data.schemas.schema import Schema
 from jetlego.data.screen import check_units, screen
 from jetlego.data.selection import Where, parsed, selected
 from jetlego.data.stamps import Stamp
 from jetlego.data.tally import Tally
 from jetlego.data.uniform import Uniform
 from jetlego.errors import DataError
-
-SchemaLike = str | Path | dict[str, Any] | Schema
 
 
 def read_jets(
@@ -99,6 +96,10 @@ def iterate_jets(
     max_constituents: int | None = None,
     on_bad_file: Literal["error", "skip"] = "error",
     tally: Tally | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start: int = 0,
 ) -> Iterator[Jets]:
     """Yield jets in chunks, each file opened once; options as in :func:`read_jets`.
 
@@ -106,34 +107,45 @@ def iterate_jets(
     ----------
     step
         Entries a chunk, about: chunks end where baskets, clusters or row groups end. None: a whole file at a time.
+    shuffle
+        Yield every jet once, ``step`` jets a chunk, in an order keyed by ``seed`` and ``epoch`` that mixes files and
+        classes in bounded memory; see :mod:`jetlego.data.stream`. All is read once before, to count the jets.
+    seed, epoch
+        Key of the order.
+    start
+        Jets of the shuffled order to leave out at its beginning; what follows is the same.
 
     Yields
     ------
     Jets
         Never an empty chunk; ``DataError`` ``NO-JETS`` at the end if nothing was left at all.
     """
+    if shuffle:
+        from jetlego.data.stream.shuffle import iterate_shuffled  # it reads files by what stands below
+
+        request = _requested(classes, columns, where, nonfinite, max_constituents, tally)
+        yield from iterate_shuffled(paths, schema, where, request, on_bad_file == "skip", entries, step=step or 20_000,
+                                    seed=seed, epoch=epoch, start=start)  # fmt: skip
+        return
     layout = schema if schema == "auto" else load_schema(schema)
     files = find_files(paths)
     check_duplicates(files)
     stamps = [Stamp.of(path) for path in files]
-    tally = Tally() if tally is None else tally
-    request = Request(
-        columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite,
-        cut_columns=parsed(where).names if isinstance(where, str) else (), max_constituents=max_constituents,
-        tally=tally,
-    )  # fmt: skip
-    window, uniform = _Window(*(entries or (0, None))), Uniform()
-    for index, (path, stamp) in enumerate(zip(files, stamps, strict=True)):
+    request = _requested(classes, columns, where, nonfinite, max_constituents, tally)
+    tally = request.tally
+    window, uniform, numbers = Window(*(entries or (0, None))), Uniform(), FileNumbers()
+    for path, stamp in zip(files, stamps, strict=True):
         stamp.require(path)
         try:
-            for jets in _file_chunks(path, index, layout, request, window, step, where):
+            for jets in file_chunks(path, numbers, layout, request, window, step, where):
                 uniform.check(jets, path, tally)
                 tally.count_kept(jets.weight, jets.num_jets)
                 yield jets
         except DataError as error:
             stamp.require(path)  # what looks like damage may be a file that is being replaced
-            if on_bad_file != "skip" or not _unreadable(error):
+            if on_bad_file != "skip" or not unreadable(error):
                 raise
+            numbers.enter(path)
             tally.bad_files.append(str(error))
         stamp.require(path)
         if window.closed:
@@ -145,13 +157,24 @@ def iterate_jets(
         raise DataError("WEIGHTS", f"the weights of {tally.kept} jets of {_named(files)} add up to 0")
 
 
-def _unreadable(error: DataError) -> bool:
-    """Whether the file itself is damaged, rather than its content at odds with what was asked."""
-    return error.id in ("BAD-FILE", "NO-TREE") or error.id.startswith("NOT-")
+def _requested(
+    classes: Classes | None, columns: Sequence[str] | None, where: Where | None, nonfinite: Nonfinite,
+    max_constituents: int | None, tally: Tally | None,
+) -> Request:  # fmt: skip
+    return Request(
+        columns=None if columns is None else tuple(columns), classes=classes, nonfinite=nonfinite,
+        cut_columns=parsed(where).names if isinstance(where, str) else (), max_constituents=max_constituents,
+        tally=Tally() if tally is None else tally,
+    )  # fmt: skip
+
+
+def unreadable(error: DataError) -> bool:
+    """Return whether the file itself is damaged, rather than its content at odds with what was asked."""
+    return error.id in ("BAD-FILE", "NO-TREE", "SHARD-HASH") or error.id.startswith("NOT-")
 
 
 @dataclass
-class _Window:
+class Window:
     """The entries still to be read, counted through all files."""
 
     start: int
@@ -159,29 +182,57 @@ class _Window:
 
     @property
     def closed(self) -> bool:
+        """Whether there is none."""
         return self.stop is not None and self.stop <= 0
 
     def advance(self, entries: int) -> None:
+        """Take the entries of a file away."""
         self.start = max(0, self.start - entries)
         self.stop = None if self.stop is None else self.stop - entries
 
 
-def _file_chunks(
-    path: Path, index: int, schema: SchemaLike, request: Request, window: _Window, step: int | None, where: Where | None
-) -> Iterator[Jets]:
+class FileNumbers:
+    """Numbers files as they come; shards of one folder keep the numbers of the files that they were prepared from."""
+
+    def __init__(self, next: int = 0) -> None:
+        self.next = next
+        self._first: dict[Path, int] = {}
+
+    def enter(self, path: Path, reader: Reader | None = None) -> int:
+        """Return the number of a file, or the first of those that it stands for; without a reader it counts as one."""
+        prepared = reader is not None and reader.screened
+        key = path.parent if prepared else path
+        if key not in self._first:
+            self._first[key] = self.next
+            self.next += 1 if reader is None else reader.num_sources
+        return self._first[key]
+
+
+def file_chunks(
+    path: Path, numbers: FileNumbers, schema: SchemaLike, request: Request, window: Window, step: int | None,
+    where: Where | None,
+) -> Iterator[Jets]:  # fmt: skip
+    """Yield the selected jets of one file, screened and checked; never an empty chunk."""
     with open_reader(path, schema, request) as reader:
-        checked = False
+        first, checked = numbers.enter(path, reader), False
         for part in reader.chunks(window.start, window.stop, step):
-            jets = screen(part, path, reader.schema, request)
+            jets = _screened(part, path, reader)
             if not checked and jets.num_jets:
                 check_units(jets, path)
                 checked = True
             jets = selected(jets, where)
             check_labels(jets, path)
             if jets.num_jets:
-                file_index = np.full(jets.num_jets, index, np.int64)
-                yield replace(jets, jet={**jets.jet, "file_index": file_index})
+                within = jets.jet["file_index"] if reader.screened else np.zeros(jets.num_jets, np.int64)
+                yield replace(jets, jet={**jets.jet, "file_index": first + within})
         window.advance(reader.num_entries or 0)
+
+
+def _screened(jets: Jets, path: Path, reader: Reader) -> Jets:
+    if reader.screened:
+        reader.request.tally.jets += jets.num_jets
+        return jets
+    return screen(jets, path, reader.schema, reader.request)
 
 
 def _named(files: list[Path]) -> str:

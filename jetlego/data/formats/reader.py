@@ -51,6 +51,11 @@ class Request:
 class Reader(ABC):
     """One open file of a known layout; closes with its ``with`` block."""
 
+    screened = False
+    """Whether jets come out of it finite, summed and selected already."""
+    num_sources: int = 1
+    """Number of files that it stands for."""
+
     def __init__(self, path: Path, schema: Schema, request: Request) -> None:
         self.path, self.schema, self.request = path, schema, request
 
@@ -58,6 +63,10 @@ class Reader(ABC):
     @abstractmethod
     def num_entries(self) -> int | None:
         """Number of entries (jets or events); None if the file must be read to know."""
+
+    def cuts(self, step: int) -> list[int] | None:
+        """Return entry numbers at which reading may stop, about ``step`` apart; None if the length is not known."""
+        return None if self.num_entries is None else [*range(0, self.num_entries, step), self.num_entries]
 
     @abstractmethod
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
