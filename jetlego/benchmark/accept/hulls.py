@@ -10,7 +10,7 @@ from jetlego.benchmark.accept.training import fit, generator
 from jetlego.bricks.build import build
 
 FEWEST, MOST, WIDTH = 5, 10, 64
-_ENCODER = {"brick": "transformer", "hidden": WIDTH, "layers": 3, "heads": 4, "feedforward": 2}
+_ENCODER = {"brick": "transformer", "hidden": WIDTH, "layers": 2, "heads": 4, "feedforward": 2}
 _POINTER = {"brick": "pointer", "hidden": WIDTH}
 
 

@@ -68,5 +68,6 @@ EXAMPLES = {
     "top_down": _example({"brick": "top_down", "hidden": 4}),
     "both_ways": _example({"brick": "both_ways", "cell": {"brick": "recnn_gated", "hidden": 4}}),
     "tree_leaves": _example("tree_leaves", parameters=0),
+    "history_sequence": _example("history_sequence", parameters=0),
     "recursive": _example({"brick": "recursive", "cell": {"brick": "recnn_simple", "hidden": 4}}),
 }
