@@ -38,6 +38,7 @@ HOMES = {
     "jetlego.bricks.qp": "optnet",
     "jetlego.bricks.recurrent": "rnn gru lstm",
     "jetlego.bricks.language": "language",
+    "jetlego.bricks.dynamic": "run_until select early_exit",
     "jetlego.bricks.memory.ntm": "ntm",
     "jetlego.bricks.memory.dnc": "dnc",
     "jetlego.bricks.memory.mann": "mann",
