@@ -81,10 +81,13 @@ class Assembly(nn.Module):
             return found[next(iter(self.outputs))].value
         return {name: found[name].value for name in self.outputs}
 
-    def streams(self, **inputs: Any) -> dict[str, Stream]:
-        """Return every stream by name, with its mask."""
-        streams = {name: self._given(name, inputs) for name in self.inputs}
+    def streams(self, *, wanted: tuple[str, ...] = (), **inputs: Any) -> dict[str, Stream]:
+        """Return streams by name, with their masks: all, or those that the ``wanted`` ones need."""
+        needed = self.needed(wanted)
+        streams = {name: self._given(name, inputs) for name in self.inputs if not wanted or name in needed}
         for step, wires in zip(self.steps, self._wires, strict=True):
+            if wanted and needed.isdisjoint(step.gives):
+                continue
             arguments = {key: streams[name] for key, name in _arguments(step)}
             if step.calls in VERBS:
                 results = (VERBS[step.calls].run(wires, *arguments.values(), **step.constants),)
@@ -92,6 +95,14 @@ class Assembly(nn.Module):
                 results = _run(self.parts[step.calls], step.method, arguments)
             streams.update(zip(step.gives, results, strict=False))
         return streams
+
+    def needed(self, wanted: tuple[str, ...]) -> set[str]:
+        """Return the names of all streams that the wanted ones come from, themselves included."""
+        needed = set(wanted)
+        for step in reversed(self.steps):
+            if not needed.isdisjoint(step.gives):
+                needed.update(name for _, name in _arguments(step))
+        return needed
 
     def _given(self, name: str, inputs: Mapping[str, Any]) -> Stream:
         value = inputs[name]
@@ -149,7 +160,7 @@ class Assembly(nn.Module):
         for name, kind in self.outputs.items():
             if name not in self.wires:
                 raise ConfigError("BAD-VALUE", f"no step gives '{name}'", did_you_mean(name, self.wires))
-            if not set(Stud.parse(kind).kinds) & {*self.wires[name].kinds, "any"}:
+            if not fits(Stud(self.wires[name].kinds), Stud.parse(kind)):
                 raise ConfigError("BAD-JOIN", f"'{name}' is {self.wires[name]}, declared as {kind}")
         return self.wires[next(iter(self.outputs))].width
 
@@ -215,10 +226,9 @@ def _run(module: Any, method: str, given: Mapping[str, Stream]) -> tuple[Stream,
     call = getattr(module, method) if method else module
     known = _parameters(type(module), method or "forward")
     first = next(iter(fed.values()))
-    streams = {n: s for n, s in fed.items() if n in entry.takes and {*entry.takes[n].kinds} & _MASKED}
-    masked = [n for n, s in streams.items() if s.mask is not None]
-    arguments = {n: s.value for n, s in fed.items()}
-    arguments |= {m: fed[n].mask for i, n in enumerate(masked) if (m := "mask" if i == 0 else f"{n}_mask") in known}
+    items = [n for n, stud in entry.takes.items() if {*stud.kinds} & _MASKED]
+    masks = {("mask" if n == items[0] else f"{n}_mask"): fed[n].mask for n in items if n in fed}
+    arguments = {n: s.value for n, s in fed.items()} | {k: m for k, m in masks.items() if m is not None and k in known}
     if "plan" in known:
         arguments["plan"] = first.plan
     result = call(**arguments)
@@ -226,7 +236,7 @@ def _run(module: Any, method: str, given: Mapping[str, Stream]) -> tuple[Stream,
         return tuple(Stream(v) for v in result)
     several = result.values() if isinstance(result, Mapping) else result
     values = [result] if isinstance(result, Tensor) else list(several)
-    mask = fed[masked[0]].mask if masked else None
+    mask = masks.get("mask")
     studs = entry.gives.values()
     return tuple(_masked(value, stud, mask, first) for value, stud in zip(values, studs, strict=False))
 

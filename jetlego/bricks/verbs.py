@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jetlego.bricks.masks import Packing, blank, masked_softmax
+from jetlego.bricks.masks import Packing, blank, masked_softmax, set_mean
 
 ITEMS = frozenset({"set", "sequence", "graph", "slots", "any"})
 _CHANNELS_FIRST = frozenset({"image", "pair"})
@@ -110,6 +110,24 @@ def _image(x: Wire, *, factor: int = 2) -> Wire:
     return x
 
 
+def _rows(*wires: Wire) -> Wire:
+    if any(not {*w.kinds} & ITEMS for w in wires):
+        raise ValueError(f"stack wants items, not {', '.join(map(str, wires))}")
+    return replace(_alike(*wires), kinds=("rows",))
+
+
+def _stack(wires: tuple[Wire, ...], *streams: Stream) -> Stream:
+    return streams[0]._replace(value=torch.stack([s.value for s in streams], 1))
+
+
+def _mean(wires: tuple[Wire, ...], x: Stream) -> Stream:
+    return Stream(set_mean(x.value, x.mask))
+
+
+def _spread(wires: tuple[Wire, ...], v: Stream, like: Stream) -> Stream:
+    return Stream(blank(v.value.unsqueeze(1).expand(-1, like.value.shape[1], -1), like.mask), like.mask)
+
+
 def _of_kind(*kinds: str) -> Callable[..., Wire]:
     return lambda x, *others, **constants: Wire(kinds, x.width)
 
@@ -117,16 +135,21 @@ def _of_kind(*kinds: str) -> Callable[..., Wire]:
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "cat": Verb(_beside, _cat),
     "add": Verb(_alike, _add),
+    "stack": Verb(_rows, _stack),
     "read": Verb(_reads, _read),
     "follow": Verb(_of_kind("sequence"), _follow),
+    "mean": Verb(_of_kind("vector"), _mean),
+    "spread": Verb(lambda v, like: Wire(like.kinds, v.width), _spread),
     "one": Verb(_of_kind("slots"), lambda wires, x: Stream(x.value.unsqueeze(1))),
     "first": Verb(_of_kind("vector"), lambda wires, x: Stream(x.value[:, 0])),
     "repeat": Verb(_of_kind("sequence"), lambda wires, x, *, times: Stream(x.value.unsqueeze(1).expand(-1, times, -1))),
+    "pairs": Verb(_of_kind("pair"), lambda wires, x: x._replace(value=x.value.movedim(-1, 1))),
     "mirrored": Verb(_of_kind("pair"), lambda wires, x: x._replace(value=(x.value + x.value.mT) / 2)),
     "unflat": Verb(_unflat_wire, _unflat),
     "enlarge": Verb(_image, _enlarge),
 })  # fmt: skip
-"""``cat``, ``add``: side by side, summed. ``read(score, items)``: softmax over the items, then their sum.
-``follow(items, order)``: items in order, one step late. ``one``, ``first``: a vector as one item, and back.
-``repeat(v, times=3)``: a vector at every step. ``mirrored``: pairs made symmetric. ``unflat(v, size=4)``,
+"""``cat``, ``add``, ``stack``: side by side, summed, as rows of the same items. ``read(score, items)``: softmax over
+the items, then their sum. ``follow(items, order)``: items in order, one step late. ``one``, ``first``: a vector as one
+item, and back; ``mean(items)``, ``spread(v, items)``: a vector from items, and at each of them. ``repeat(v, times=3)``:
+a vector at every step. ``pairs(x)``: (B, N, N, C) as pairs; ``mirrored``: pairs made symmetric. ``unflat(v, size=4)``,
 ``enlarge(image, factor=2)``: from a vector to an image, and to a larger one."""

@@ -1,0 +1,50 @@
+"""The expert assemblies: real jets go in, every output comes out, the order of constituents does not matter."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jetlego.bricks.build import spec_of
+from jetlego.cli.app import app
+from jetlego.cli.outcome import run_safely
+from jetlego.training.load_config import load_config
+from jetlego.training.recipe import Recipe, build_meta, build_model
+from jetlego.training.run import load_run
+from jetlego.training.splits import read_labeled
+
+FOLDER = Path(__file__).parents[2] / "configs" / "expert"
+CONFIGS = sorted(FOLDER.glob("*_jet.yaml"))
+
+
+@pytest.fixture(scope="module")
+def few_jets():
+    config = load_config(CONFIGS[0])
+    jets = read_labeled(["sample://top/val", "sample://qcd/val"], config.data)
+    return jets.select(np.r_[0:4, jets.num_jets - 4 : jets.num_jets])
+
+
+@pytest.mark.filterwarnings("ignore:.*is constant")  # among so few jets
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_config_builds_and_learns_from_a_step(path, few_jets):
+    config = load_config(path)
+    assert spec_of(build_meta(config)) == config.model
+    recipe, store = Recipe.fit_apply(config, few_jets)
+    batch = store.batch(np.arange(8))
+    model = build_model(config, recipe).train()
+    torch.nn.functional.cross_entropy(model(batch), batch.label).backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(torch.isfinite(g).all() for g in gradients)
+    assert sum(float(g.abs().sum()) for g in gradients) > 0
+    alone = model.eval()(store.batch([3]))
+    torch.testing.assert_close(model(batch)[3:4], alone, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_config_trains_from_the_terminal(path, tmp_path, capsys):
+    words = ["training.epochs=2", "data.max_jets=1000", "evaluation.bootstrap=2", "training.threads=1"]
+    code = run_safely(app, ["train", str(path), *words, "--out", str(tmp_path / "run")])
+    assert code == 0, capsys.readouterr().err
+    assert 0.5 < load_run(tmp_path / "run").metrics()["test"]["auc"] <= 1.0
