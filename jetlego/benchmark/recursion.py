@@ -46,7 +46,7 @@ def measure(jets: Jets, *, rounds: int = 12) -> list[dict[str, Any]]:
         rows = [*_preparation_rows(jets, store, rounds)]
         rates = {}
         for algorithm in ALGORITHMS:
-            trees = store.trees[algorithm].batch(np.arange(min(BATCH, jets.num_jets)))
+            trees = store.batch(np.arange(min(BATCH, jets.num_jets))).trees[algorithm]
             for name in CELLS:
                 found = _cell_rows(f"{algorithm}, {name}", trees, CELLS[name], rounds)
                 rates[algorithm, name] = found[0]["rate"]
