@@ -12,33 +12,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 from oracles.jet_files import jetclass_arrays, write_rntuple, write_tree
+from oracles.shared_folder import shared
 
 from jetlego.data.convert import convert
 
 READ_ALL = """
-import resource, sys, warnings
+import json, resource, sys, warnings
 from pathlib import Path
-sys.path.insert(0, sys.argv[4])
+sys.path.insert(0, sys.argv[2])
 from oracles.mutations import mutated
 from jetlego.data.check import check
 from jetlego.data.read import read_jets
 from jetlego.errors import JetlegoError
 warnings.simplefilter("ignore")
-path, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_CPU, (20 + 3 * count, 30 + 3 * count))
-copy = path.with_name("damaged" + path.suffix)
-outcomes = {"read": 0, "refused": 0}
-for told, data in mutated(path.read_bytes(), count, seed=seed):
-    copy.write_bytes(data)
-    print(told, file=sys.stderr, flush=True)
-    try:
-        read_jets(copy)
-        outcomes["read"] += 1
-    except JetlegoError as error:
-        assert "\\n" not in str(error), repr(error)
-        outcomes["refused"] += 1
-    check(copy)
-print(outcomes["refused"])
+outcomes = []
+jobs = json.loads(sys.argv[1])
+total = sum(job["count"] for job in jobs)
+resource.setrlimit(resource.RLIMIT_CPU, (60 + 5 * total, 90 + 5 * total))
+for job in jobs:
+    path, refused = Path(job["path"]), 0
+    copy = path.with_name("damaged_" + path.name)
+    for told, data in mutated(path.read_bytes(), job["count"], seed=job["seed"], kinds=job["kinds"]):
+        copy.write_bytes(data)
+        print(path.name, told, file=sys.stderr, flush=True)
+        try:
+            read_jets(copy, schema=job["schema"])
+        except JetlegoError as error:
+            assert str(error).isprintable(), repr(error)
+            assert error.exit_code in (2, 3), repr(error)
+            refused += 1
+        if job["look"]:
+            check(copy, schema=job["schema"])
+    outcomes.append(refused)
+print(json.dumps(outcomes))
 """
 
 
@@ -74,20 +80,63 @@ def made(folder: Path, kind: str) -> Path:
 KINDS = ["ttree", "rntuple", "parquet", "h5", "npz", "hepmc", "json", "dat", "pickle"]
 
 
-def refused(path: Path, count: int, seed: int) -> int:
-    """Read damaged copies in a process of its own and return how many were refused."""
+CUTS, ALL = ("cut",), ("cut", "flip", "zero", "swap", "insert")
+
+
+def job(path: Path, count: int, *, seed: int, kinds=ALL, schema="auto", look: bool = True) -> dict:
+    """Return what the child process is to read ``count`` times, each time damaged in another way."""
+    return {"path": str(path), "count": count, "seed": seed, "kinds": kinds, "schema": schema, "look": look}
+
+
+def refused(*jobs: dict) -> list[int]:
+    """Read damaged copies in a process of its own and return how many of each file were refused."""
     here = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", READ_ALL, str(path), str(count), str(seed), here]
+    command = [sys.executable, "-c", READ_ALL, json.dumps(jobs), here]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stderr[-3000:]}"
-    return int(done.stdout)
+    return json.loads(done.stdout)
 
 
 def test_some_damaged_files(tmp_path) -> None:
-    assert refused(made(tmp_path, "ttree"), 12, 1) > 0
+    kinds = ("ttree", "rntuple", "parquet", "h5", "npz")
+    paths = [made(tmp_path, kind) for kind in kinds]
+    cut = [job(path, 4, seed=1, kinds=CUTS, look=False) for path in paths]
+    found = refused(*cut, *(job(path, 5, seed=2) for path in paths))
+    assert found[:5] == [4] * 5, "nothing that was cut short may be read"
+    assert min(found[5:]) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_damaged_files(tmp_path, kind) -> None:
-    assert refused(made(tmp_path, kind), 250, 2) > 25
+    assert refused(job(made(tmp_path, kind), 250, seed=2))[0] > 25
+
+
+HZZ = {
+    "format": "ntuple", "tree": "events", "weight": "EventWeight",
+    "jets": {"px": "Jet_Px", "py": "Jet_Py", "pz": "Jet_Pz", "energy": "Jet_E"},
+}  # fmt: skip
+REAL = {
+    "golden/jetclass_mini.root": ("jetclass", 120), "data/formats/JetClassII_example.parquet": ("auto", 120),
+    "data/formats/uproot-HZZ-zlib.root": (HZZ, 120), "data/formats/uproot-HZZ-zstd.root": (HZZ, 120),
+    "data/formats/nano_dy_rntuple.root": ("nanoaod", 10), "data/formats/nano_dy.root": ("nanoaod", 10),
+    "data/formats/events_delphes_higgs2p_example.root": ("delphes:JetPUPPIAK8", 25),
+    "data/formats/testHepMC.dat": ("auto", 60), "data/formats/events-ee-Z.hepmc3.gz": ("auto", 40),
+    "data/formats/Pythia-PtMin1000-LHC-10ev.dat": ("auto", 60),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_damaged(tmp_path, name) -> None:
+    source = shared(name)
+    copy = tmp_path / source.name
+    copy.write_bytes(source.read_bytes())
+    schema, count = REAL[name]
+    cut, damaged = refused(
+        job(copy, count, seed=3, kinds=CUTS, schema=schema, look=False),
+        job(copy, count, seed=4, schema=schema, look=False),
+    )  # fmt: skip
+    assert damaged > 0
+    if source.suffix in (".root", ".parquet", ".gz"):
+        assert cut == count, "a file that ends too early is refused"

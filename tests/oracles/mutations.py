@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+KINDS = ("cut", "flip", "zero", "swap", "insert")
 
 
-def mutated(data: bytes, count: int, *, seed: int = 0) -> Iterator[tuple[str, bytes]]:
+def mutated(
+    data: bytes, count: int, *, seed: int = 0, kinds: Sequence[str] = KINDS
+) -> Iterator[tuple[str, bytes]]:
     """Yield ``count`` damaged copies, each with the words that say how."""
     rng = random.Random(seed)
     for _ in range(count):
-        kind = rng.choice(("cut", "flip", "zero", "swap", "insert"))
+        kind = rng.choice(kinds)
         at, size = rng.randrange(len(data)), rng.choice((1, 8, 64, 1024))
         told = f"{kind} {size} at {at}"
         if kind == "cut":
