@@ -43,7 +43,9 @@ class _Level(nn.Module):
         copy = (1 - z) * (1 - z_below)
         c = flush * new + update * (f * c + new) + copy * c
         moved = o * torch.tanh(c)
-        return (1 - copy) * moved + copy * h, c, z * 0 if mark is None else hard_step(mark, slope) * z_below
+        if mark is None:
+            return (1 - copy) * moved + copy * h, c, z
+        return (1 - copy) * moved + copy * h, c, hard_step(mark, slope) * z_below
 
 
 @brick("hm_rnn", takes={"x": "sequence[in_dim]"}, gives={"y": "sequence|vector[out_dim]"}, views=("padded", "packed"))
@@ -56,8 +58,8 @@ class HMRNN(nn.Module):
         update, z_{t-1}^l = 0 and z_t^{l-1} = 1:     c = f c + i g
         copy,   z_{t-1}^l = 0 and z_t^{l-1} = 0:     c and h as they were, bit by bit
 
-    and h = o tanh c. A level that copies ends no unit. Levels hear the one below where it ends a unit, and the one above after a flush. The output is
-    ``relu(sum_l sigma(w_l . [h^1 .. h^L]) E_l h^l)``.
+    and h = o tanh c. A level that copies ends no unit. Levels hear the one below where it ends a unit, and the one
+    above after a flush. The output is ``relu(sum_l sigma(w_l . [h^1 .. h^L]) E_l h^l)``.
 
     Parameters
     ----------

@@ -9,6 +9,11 @@ from jetlego.bricks.resnet import ResNet
 from jetlego.bricks.unet import UNet
 
 
+@pytest.fixture(autouse=True)
+def same_start():
+    torch.manual_seed(1)
+
+
 def parameters(name, in_dim, out_dim, **how):
     with torch.device("meta"):
         return sum(p.numel() for p in build({"brick": name, **how}, in_dim=in_dim, out_dim=out_dim).parameters())
