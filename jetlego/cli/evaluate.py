@@ -25,13 +25,15 @@ def evaluate(run: Path, /, *files: str, out: Path | None = None, device: str = "
     from jetlego.atomic import write_atomic
     from jetlego.cli.results import metric_lines
     from jetlego.training.figures import score_metrics
+    from jetlego.training.predictions import scored
     from jetlego.training.run import load_run
-    from jetlego.training.splits import read_labeled, read_splits
+    from jetlego.training.splits import read_labeled, splits_of
 
     trained = load_run(run)
-    data = trained.config.data
-    jets = read_labeled(list(files), data) if files else read_splits(data).test
-    metrics = score_metrics(trained, jets, trained.predict(jets, device=device))
+    data, origin = trained.config.data, trained.origin
+    wanted = read_labeled(files, data, origin=origin) if files else splits_of(data, origin=origin, folder=run).test
+    jets, scores = scored(trained, wanted, device=device)
+    metrics = score_metrics(trained, jets, scores)
     print(f"{jets.num_jets} jets")
     print("\n".join(metric_lines(metrics)))
     if out is not None:

@@ -21,7 +21,6 @@ def predict(run: Path, /, *files: str, out: Path, device: str = "cpu") -> None:
     device
         cpu or cuda.
     """
-    from jetlego.data.read import read_jets
     from jetlego.data.table import write_table
     from jetlego.errors import ConfigError
     from jetlego.training.predictions import prediction_columns
@@ -32,8 +31,7 @@ def predict(run: Path, /, *files: str, out: Path, device: str = "cpu") -> None:
             "USAGE", "jetlego predict needs at least one file", "jetlego predict RUN FILE... --out scores.root"
         )
     trained = load_run(run)
-    data = trained.config.data
-    jets = read_jets(list(files), schema=data.schema_, where=data.where)
+    jets = trained.origin.read(files, "predict")
     scores = trained.predict(jets, device=device)
     write_table(out, prediction_columns(jets, scores, trained.classes))
     print(f"{jets.num_jets} jets scored in {out}")

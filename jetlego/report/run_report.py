@@ -17,7 +17,7 @@ from jetlego.report.contents import ReportContents
 from jetlego.report.page import write_report
 from jetlego.training.load_config import to_yaml
 from jetlego.training.run import Run
-from jetlego.training.splits import read_splits
+from jetlego.training.splits import splits_of
 
 _DRAWN_PER_CLASS = 1000
 
@@ -74,7 +74,8 @@ def _data_rows(run: Run) -> list[dict[str, object]]:
 
 def _jets_to_draw(run: Run) -> Jets | None:
     try:
-        jets = read_splits(run.config.data).test
+        test = splits_of(run.config.data, origin=run.origin, folder=run.folder).test
+        jets = test if isinstance(test, Jets) else test.sample(_DRAWN_PER_CLASS * len(run.classes))
     except JetlegoError as error:
         warnings.warn(JetlegoWarning("NO-PICTURES", f"the test jets cannot be read again: {error.what}"), stacklevel=2)
         return None

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jetlego.errors import ConfigError
+
 Algorithm = Literal["kt", "cambridge_aachen", "anti_kt", "random", "asc_pt", "desc_pt"]
 
 
@@ -21,6 +23,15 @@ class Section(BaseModel):
     )
 
 
+class StreamConfig(Section):
+    """Training on files that do not fit into memory: blocks of all files, shuffled; two pools of jets are held."""
+
+    block: int = Field(1_000, ge=1, description="entries read in one go, about; more where baskets are larger")
+    pool: int = Field(50_000, ge=1, description="jets among which those of a batch are drawn; two pools are held")
+    workers: int = Field(1, ge=1, description="threads that read; the order of jets does not depend on it")
+    fit_jets: int = Field(100_000, ge=1, description="training jets on which scaling and weights are fitted")
+
+
 class DataConfig(Section):
     """Which jets, which classes, what is known of each constituent."""
 
@@ -28,7 +39,8 @@ class DataConfig(Section):
     train: list[str] = Field(min_length=1, description="files, globs or sample:// names to learn from")
     val: list[str] = Field([], description="to choose the best epoch on; empty: a share of train")
     test: list[str] = Field([], description="for the final figures; empty: a share of train")
-    classes: dict[str, str] = Field(min_length=2, description="class name -> truth branch, in output order")
+    weaver: str | None = Field(None, description="weaver data config, read unchanged: inputs, labels, cuts, weights")
+    classes: dict[str, str] = Field({}, description="class name -> truth branch, in output order; not with weaver")
     signal: str | None = Field(None, description="class whose score is the tagger; default: the first")
     features: str | list[str] = Field("kin", description="a named feature set, or columns")
     where: str | None = Field(None, description="keep only jets that fulfil this expression")
@@ -36,6 +48,26 @@ class DataConfig(Section):
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train used where val is empty")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
     flatten_pt: bool = Field(False, description="weight training jets to one flat pT spectrum in every class")
+    stream: StreamConfig | None = Field(None, description="read while training, in bounded memory; true: as by default")
+    on_bad_file: Literal["error", "skip"] = Field("error", description="skip: leave out, warn, count in metrics.json")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        if isinstance(data.get("stream"), bool):
+            data["stream"] = {} if data["stream"] else None
+        if isinstance(data.get("weaver"), str) and not data.get("classes"):
+            data["classes"] = weaver_classes(data["weaver"])
+        return data
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> DataConfig:
+        if len(self.classes) < 2:
+            raise ValueError("classes: at least two are needed, {name: truth branch}")
+        return self
 
     @model_validator(mode="after")
     def _signal_is_a_class(self) -> DataConfig:
@@ -47,6 +79,22 @@ class DataConfig(Section):
     def signal_index(self) -> int:
         """Position of the signal class in the output."""
         return list(self.classes).index(self.signal) if self.signal is not None else 0
+
+
+def weaver_classes(path: str) -> dict[str, str]:
+    """Return {class: truth expression} of a weaver data config.
+
+    Raises
+    ------
+    ConfigError
+        What is wrong with the file; ``BAD-VALUE`` if its labels are no classes.
+    """
+    from jetlego.data.weaver import load_weaver_config
+
+    spec = load_weaver_config(path).label_spec
+    if not spec.simple:
+        raise ConfigError("BAD-VALUE", f"{path}: labels of type custom are no classes", "use labels of type simple")
+    return {name: expression.source.text for name, expression in spec.columns.items()}
 
 
 class TreeConfig(Section):

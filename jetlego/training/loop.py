@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from jetlego.data.permutation import shuffled
 from jetlego.errors import JetlegoError, Preempted
 from jetlego.structures.batch import JetBatch
-from jetlego.structures.store import JetStore
+from jetlego.training.batches import Batches, Place
 from jetlego.training.checkpoint import Checkpoint, CheckpointStore
 from jetlego.training.config import RunConfig
 from jetlego.training.observer import Observer
@@ -47,6 +45,7 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    stream: dict[str, Any] = field(default_factory=dict)
 
     def start_next_epoch(self) -> None:
         """Count the epoch and clear what is summed over one; ``cpu_seconds`` runs on."""
@@ -77,7 +76,7 @@ class Trainer:
     model
         Takes a :class:`JetBatch`, gives logits (B, K).
     train, val
-        Prepared jets of the two splits.
+        Prepared jets of the two splits, in memory or streamed.
     fabric
         Devices, precision and ranks.
     folder
@@ -90,8 +89,8 @@ class Trainer:
         self,
         config: RunConfig,
         model: torch.nn.Module,
-        train: JetStore,
-        val: JetStore,
+        train: Batches,
+        val: Batches,
         *,
         fabric: Fabric,
         folder: Path,
@@ -156,13 +155,11 @@ class Trainer:
 
     def _batches(self) -> Iterator[JetBatch]:
         """Yield the rest of this epoch; rank r takes rows r, r + R, ... of each global batch."""
-        size, count = self.config.training.batch_size, self.train.num_jets
-        for i in range(self.progress.batch, self.batches_per_epoch):
-            positions = np.arange(i * size, min((i + 1) * size, count))[
-                self.fabric.global_rank :: self.fabric.world_size
-            ]
-            index = shuffled(positions, num_samples=count, seed=self.config.training.seed, epoch=self.progress.epoch)
-            yield self.train.batch(index).to(self.fabric.device)
+        settings, progress = self.config.training, self.progress
+        ranks = {"rank": self.fabric.global_rank, "ranks": self.fabric.world_size}
+        place = Place(settings.seed, progress.epoch, progress.batch, settings.batch_size, **ranks)
+        for batch in self.train.shuffled(place):
+            yield batch.to(self.fabric.device)
 
     def _step(self, batch: JetBatch) -> float:
         settings, progress = self.config.training, self.progress
@@ -219,6 +216,7 @@ class Trainer:
             "cpu_seconds": round(progress.cpu_seconds, 3),
             "jets_per_second": round(progress.jets_seen / max(progress.seconds, 1e-9), 1),
             "skipped": progress.skipped_steps,
+            **self.train.figures(),
         }
         chosen = figures[self.config.training.select]
         value = -math.inf if chosen is None else (-chosen if self.config.training.select == "loss" else chosen)
@@ -244,6 +242,7 @@ class Trainer:
             "average_updates": self.average.updates if self.average else 0,
         }
         weights = self.average.weights if self.average else self.bare_model.state_dict()
+        self.progress.stream = self.train.state()
         path = self.checkpoints.folder
         if self.fabric.is_global_zero:
             path = self.checkpoints.save(
@@ -260,6 +259,7 @@ class Trainer:
         """Go back to the state that a checkpoint holds."""
         state = checkpoint.state()
         self.progress = Progress(**checkpoint.meta["progress"])
+        self.train.restore(self.progress.stream)
         if self.average is not None:
             self.average.updates = state["average_updates"]
             for name, tensor in checkpoint.weights().items():

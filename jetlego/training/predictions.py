@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from jetlego.data.jets import Jets
+from jetlego.training.columns import CARRIED
+from jetlego.training.streaming import StreamedSplit
 
-_CARRIED = ("jet_pt", "jet_eta", "jet_phi", "jet_mass", "jet_energy", "jet_sdmass", "jet_nparticles")
+if TYPE_CHECKING:
+    from jetlego.training.run import Run
+
 _PROVENANCE = ("file_index", "event_index", "jet_index")
 
 
@@ -21,6 +28,18 @@ def prediction_columns(jets: Jets, scores: np.ndarray, classes: tuple[str, ...])
         columns["label"] = jets.label
     if jets.weight is not None:
         columns["weight"] = jets.weight
-    columns.update({name: jets.jet[name] for name in (*_CARRIED, *_PROVENANCE) if name in jets.jet})
+    columns.update({name: jets.jet[name] for name in (*CARRIED, *_PROVENANCE) if name in jets.jet})
     columns.setdefault("event_index", np.arange(jets.num_jets))
     return columns
+
+
+def scored(run: Run, split: Jets | StreamedSplit, *, device: str = "cpu") -> tuple[Jets, np.ndarray]:
+    """Return the jets of a split and their scores (B, K); jets on disk come without constituents, block by block."""
+    if isinstance(split, Jets):
+        return split, run.predict(split, device=device)
+    parts = [(_without_constituents(jets), run.predict(jets, device=device)) for jets in split.blocks()]
+    return Jets.concatenate([jets for jets, _ in parts]), np.concatenate([scores for _, scores in parts])
+
+
+def _without_constituents(jets: Jets) -> Jets:
+    return replace(jets, p4=np.zeros((0, 4)), jet_ptr=np.zeros_like(jets.jet_ptr), constituents={}, merges={})

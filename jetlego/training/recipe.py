@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from jetlego.bricks.build import build
 from jetlego.clustering.frames import recnn_frame
 from jetlego.data.features import constituent_features
 from jetlego.data.jets import Jets
+from jetlego.data.weaver import WeaverConfig, load_weaver_config, weaver_from_options
+from jetlego.data.weaver.source import input_names, inputs_of, vector_group, with_inputs
 from jetlego.errors import ConfigError
 from jetlego.structures.node_features import feature_names
 from jetlego.structures.scaler import NodeScaler
 from jetlego.structures.store import JetStore, TreeSpec, prepare
 from jetlego.training.config import RunConfig, TreeConfig
-from jetlego.training.weights import class_weights
+from jetlego.training.weights import TrainingWeights
 
 
 @dataclass(frozen=True)
@@ -32,32 +35,46 @@ class Recipe:
         Fitted scaling of each tree's node features.
     sizes
         What ``build`` needs to know of the data: ``in_dim``, ``node_dim``, ``num_classes``.
+    weights
+        Weights of training jets.
+    weaver
+        The weaver configuration that jets are read through, without open numbers; None for other layouts.
     """
 
     config: RunConfig
     scalers: dict[str, NodeScaler]
     sizes: dict[str, Any]
+    weights: TrainingWeights = field(default_factory=TrainingWeights)
+    weaver: WeaverConfig | None = None
 
     @classmethod
-    def fit_apply(cls, config: RunConfig, jets: Jets) -> tuple[Recipe, JetStore]:
-        """Fit the scaling on training jets; return the recipe and these jets prepared, with their training weights."""
-        store = _prepare(config, jets, scalers=None)
-        recipe = cls(config, dict(store.scalers), {**store.sizes, "num_classes": len(config.data.classes)})
-        return recipe, replace(store, weight=class_weights(config.data, jets))
+    def fit_apply(
+        cls, config: RunConfig, jets: Jets, *, weaver: WeaverConfig | None = None
+    ) -> tuple[Recipe, JetStore]:
+        """Fit scaling and weights on training jets; return the recipe and these jets prepared, with their weights."""
+        store = prepared(config, jets, weaver=weaver)
+        sizes = {**store.sizes, "num_classes": len(config.data.classes)}
+        recipe = cls(config, dict(store.scalers), sizes, TrainingWeights.fit(config.data, jets), weaver)
+        return recipe, replace(store, weight=recipe.weights.apply(jets))
 
-    def apply(self, jets: Jets) -> JetStore:
-        """Return jets prepared for the model, in their order."""
-        return _prepare(self.config, jets, scalers=self.scalers)
+    def apply(self, jets: Jets, *, training: bool = False) -> JetStore:
+        """Return jets prepared for the model, in their order; ``training`` weighs them as training jets."""
+        store = prepared(self.config, jets, scalers=self.scalers, weaver=self.weaver)
+        return replace(store, weight=self.weights.apply(jets)) if training else store
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``preprocessing.json``."""
-        return {"scalers": {name: scaler.to_dict() for name, scaler in self.scalers.items()}, "sizes": self.sizes}
+        scalers = {name: scaler.to_dict() for name, scaler in self.scalers.items()}
+        weaver = None if self.weaver is None else {"path": str(self.weaver.path), "options": self.weaver.options}
+        return {"scalers": scalers, "sizes": self.sizes, "weights": self.weights.to_dict(), "weaver": weaver}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], config: RunConfig) -> Recipe:
         """Read back what :meth:`to_dict` wrote."""
         scalers = {name: NodeScaler.from_dict(part) for name, part in data["scalers"].items()}
-        return cls(config, scalers, dict(data["sizes"]))
+        weights, given = TrainingWeights.from_dict(data.get("weights", {})), data.get("weaver")
+        weaver = None if given is None else weaver_from_options(given["options"], Path(given["path"]))
+        return cls(config, scalers, dict(data["sizes"]), weights, weaver)
 
 
 def build_model(config: RunConfig, recipe: Recipe) -> torch.nn.Module:
@@ -75,6 +92,8 @@ def build_meta(config: RunConfig) -> torch.nn.Module:
         sizes |= {"node_dims": widths, "node_dim": widths[first], "in_dim": widths[first]}
         if trees[first].pairs:
             sizes["pair_dim"] = len(feature_names(trees[first].pairs))
+    elif config.data.weaver is not None:
+        sizes["in_dim"] = len(input_names(load_weaver_config(config.data.weaver)))
     else:
         jets = Jets(p4=np.zeros((0, 4)), jet_ptr=np.zeros(1, np.int64), constituents={}, jet={})
         sizes["in_dim"] = constituent_features(jets, config.data.features).shape[1]
@@ -86,11 +105,29 @@ def _node_features(config: RunConfig, tree: TreeConfig) -> str | list[str]:
     return config.data.features if tree.features is None else tree.features
 
 
-def _prepare(config: RunConfig, jets: Jets, *, scalers: dict[str, NodeScaler] | None) -> JetStore:
+def prepared(
+    config: RunConfig,
+    jets: Jets,
+    *,
+    scalers: dict[str, NodeScaler] | None = None,
+    weaver: WeaverConfig | None = None,
+) -> JetStore:
+    """Return jets with the structure and the features that a configuration asks for; without scalers they are fitted.
+
+    Parameters
+    ----------
+    weaver
+        Whose inputs are the features of constituents, and whose vectors the momenta.
+    """
     trees = config.structure.named_trees
+    has_p4 = weaver is None or vector_group(weaver) is not None
+    if weaver is not None:
+        jets = with_inputs(jets, weaver)
     if not trees:
-        features = constituent_features(jets, config.data.features)
-        return prepare(jets, constituent_features=features, keep_p4=True)
+        features = constituent_features(jets, config.data.features) if weaver is None else inputs_of(jets, weaver)
+        return prepare(jets, constituent_features=features, keep_p4=has_p4)
+    if not has_p4:
+        raise ConfigError("NO-P4", "trees need four-momenta, and the weaver configuration has no group 'pf_vectors'")
     frames = {tree.frame for tree in trees.values()}
     if len(frames) > 1:
         raise ConfigError("BAD-VALUE", f"trees in different frames: {', '.join(sorted(frames))}", "give all one frame")
@@ -106,4 +143,4 @@ def _prepare(config: RunConfig, jets: Jets, *, scalers: dict[str, NodeScaler] | 
         )
         for name, tree in trees.items()
     }
-    return prepare(jets, trees=specs, scalers=scalers, threads=config.training.threads)
+    return prepare(jets, trees=specs, scalers=scalers, keep_p4=True, threads=config.training.threads)

@@ -17,6 +17,7 @@ from jetlego.training.checkpoint import CheckpointStore
 from jetlego.training.config import RunConfig
 from jetlego.training.load_config import parse_config
 from jetlego.training.recipe import Recipe, build_model
+from jetlego.training.sources import Origin
 from jetlego.training.task import predict_logits, softmax
 
 
@@ -45,6 +46,11 @@ class Run:
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the scores."""
         return tuple(self.config.data.classes)
+
+    @property
+    def origin(self) -> Origin:
+        """How the run's files were read, for others of their kind."""
+        return Origin(self.config.data, self.recipe.weaver)
 
     def predict(self, jets: Jets, *, device: str = "cpu") -> np.ndarray:
         """Return the class scores of each jet, (B, K) float64 in the jets' order; rows sum to one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
+from jetlego.data.jets import Jets
 from jetlego.data.table import write_table
 from jetlego.errors import ConfigError
+from jetlego.training.batches import Batches, StoreBatches
 from jetlego.training.checkpoint import CheckpointStore
 from jetlego.training.config import RunConfig
 from jetlego.training.engine import make_fabric
@@ -22,11 +25,13 @@ from jetlego.training.folder import FolderLock
 from jetlego.training.load_config import to_yaml
 from jetlego.training.loop import Trainer
 from jetlego.training.observer import Observer
-from jetlego.training.predictions import prediction_columns
+from jetlego.training.predictions import prediction_columns, scored
 from jetlego.training.preemption import StopRequest
-from jetlego.training.recipe import Recipe, build_model
+from jetlego.training.recipe import Recipe, build_model, prepared
 from jetlego.training.run import Run, load_run
-from jetlego.training.splits import Splits, read_splits
+from jetlego.training.sources import Origin
+from jetlego.training.splits import STREAM_RECORD, AnySplits, splits_of
+from jetlego.training.streaming import StreamBatches
 
 
 def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Observer | None = None) -> Run | None:
@@ -65,7 +70,7 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
             _require_same_run(config, folder)
         if not (resume and (folder / "metrics.json").exists()):
             observer.stage("reading jets")
-            splits = read_splits(config.data)
+            splits = _splits(config, folder, fabric, resume=resume)
             _fit(config, folder, splits, fabric, resume=resume, observer=observer)
             if fabric.is_global_zero:
                 observer.stage("evaluating")
@@ -75,33 +80,58 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
     return load_run(folder) if fabric.is_global_zero else None
 
 
+def _splits(config: RunConfig, folder: Path, fabric: Fabric, *, resume: bool) -> AnySplits:
+    """Return the splits: in memory or, streamed, counted by the first rank and remembered in the run folder."""
+    origin = Origin.of(config.data)
+    origin = origin.narrowed(lambda jets: prepared(config, jets, weaver=origin.weaver))
+    if fabric.is_global_zero and not resume:
+        (folder / STREAM_RECORD).unlink(missing_ok=True)
+    if config.data.stream is None or fabric.is_global_zero:
+        splits = splits_of(config.data, origin=origin, folder=folder)
+    fabric.barrier()
+    if config.data.stream is not None and not fabric.is_global_zero:
+        splits = splits_of(config.data, origin=origin, folder=folder)
+    return splits
+
+
 def _fit(
-    config: RunConfig, folder: Path, splits: Splits, fabric: Fabric, *, resume: bool, observer: Observer
+    config: RunConfig, folder: Path, splits: AnySplits, fabric: Fabric, *, resume: bool, observer: Observer
 ) -> None:
     observer.stage("growing trees and features" if config.structure.named_trees else "preparing features")
-    recipe, train_store = Recipe.fit_apply(config, splits.train)
-    stores = train_store, recipe.apply(splits.val)
+    recipe, *batches = _batches(config, splits)
     torch.manual_seed(config.training.seed + fabric.global_rank)
     model = build_model(config, recipe)
     if fabric.is_global_zero:
         write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
         write_atomic(folder / "preprocessing.json", json.dumps(recipe.to_dict()))
-    trainer = Trainer(config, model, *stores, fabric=fabric, folder=folder, observer=observer)
+    trainer = Trainer(config, model, *batches, fabric=fabric, folder=folder, observer=observer)
     checkpoint = CheckpointStore(folder / "checkpoints").latest() if resume else None
     if checkpoint is not None:
         trainer.restore(checkpoint)
-    with StopRequest() as stop:
+    with StopRequest() as stop, contextlib.closing(batches[0]), contextlib.closing(batches[1]):
         trainer.fit(stop)
 
 
-def write_test_results(run: Run, splits: Splits) -> None:
+def _batches(config: RunConfig, splits: AnySplits) -> tuple[Recipe, Batches, Batches]:
+    """Fit the recipe on training jets, or on a sample of those on disk, and return it with both kinds of batches."""
+    train, val, weaver = splits.train, splits.val, splits.origin.weaver
+    if isinstance(train, Jets):
+        recipe, store = Recipe.fit_apply(config, train, weaver=weaver)
+        return recipe, StoreBatches(store), StoreBatches(recipe.apply(val))
+    sample = train.sample(train.settings.fit_jets, seed=config.training.seed)
+    recipe, _ = Recipe.fit_apply(config, sample, weaver=weaver)
+    streamed = StreamBatches(train, partial(recipe.apply, training=True)), StreamBatches(val, recipe.apply)
+    return recipe, *streamed
+
+
+def write_test_results(run: Run, splits: AnySplits) -> None:
     """Write ``predictions.root`` and ``metrics.json`` of the test split; ``train`` figures stand beside them."""
-    scores = run.predict(splits.test)
-    write_table(run.folder / "predictions.root", prediction_columns(splits.test, scores, run.classes))
+    test, scores = scored(run, splits.test)
+    write_table(run.folder / "predictions.root", prediction_columns(test, scores, run.classes))
     history = run.history()
     best = max(range(len(history)), key=lambda i: (_selected(history[i], run.config), -i))
     metrics = {
-        "test": score_metrics(run, splits.test, scores),
+        "test": score_metrics(run, test, scores),
         "train": {
             "epochs": len(history),
             "best_epoch": history[best]["epoch"],
@@ -112,6 +142,7 @@ def write_test_results(run: Run, splits: Splits) -> None:
             "jets": {name: getattr(splits, name).num_jets for name in ("train", "val", "test")},
             "seed": run.config.training.seed,
         },
+        "data": {"skipped_files": len(splits.origin.skipped), "skipped": splits.origin.skipped},
         "environment": environment(),
     }
     write_atomic(run.folder / "metrics.json", json.dumps(metrics, indent=1))

@@ -6,18 +6,18 @@ import numpy as np
 import torch
 
 from jetlego.evaluation.roc import roc
-from jetlego.structures.store import JetStore
+from jetlego.training.batches import Batches
 from jetlego.training.config import RunConfig
-from jetlego.training.task import predict_logits, softmax
+from jetlego.training.task import predict_batches, softmax
 
 
 def validate(
-    model: torch.nn.Module, store: JetStore, config: RunConfig, device: torch.device | str
+    model: torch.nn.Module, jets: Batches, config: RunConfig, device: torch.device | str
 ) -> dict[str, float | None]:
-    """Return loss, accuracy and AUC (signal class against the rest) of ``store``; AUC is None where a side is empty."""
-    logits = predict_logits(model, store, batch_size=config.training.eval_batch_size, device=device)
-    score, label = softmax(logits), store.label
-    weight = np.ones(len(label)) if store.weight is None else store.weight
+    """Return loss, accuracy and AUC (signal class against the rest) of ``jets``; AUC is None where a side is empty."""
+    found = predict_batches(model, jets.in_order(config.training.eval_batch_size), device=device)
+    score, label = softmax(found.logits), found.label
+    weight = np.ones(len(label)) if found.weight is None else found.weight
     truth = np.clip(score[np.arange(len(label)), label], 1e-300, None)
     is_signal = label == config.data.signal_index
     auc = None

@@ -16,7 +16,7 @@ Array = Any
 """An awkward or NumPy array over entries; what is inside is told by its dimensions."""
 
 
-_REACH = 8
+_REACH = 4
 
 
 class Table(ABC):
@@ -86,7 +86,7 @@ class Table(ABC):
     def boundaries(self, start: int, stop: int, step: int, *, whole: bool = False) -> list[int]:
         """Return cuts from ``start`` to ``stop`` about ``step`` apart, where storage units begin if one is close.
 
-        With ``whole``, units of up to eight times ``step`` are not cut, so that none is decompressed twice.
+        With ``whole``, units of up to four times ``step`` are not cut, so that none is decompressed twice.
         """
         return cut_at(self.offsets, start, stop, max(step, 1), reach=_REACH if whole else 1)
 

@@ -9,8 +9,9 @@ use and the one being made, however many files there are.
 
 from jetlego.data.stream.index import BlockIndex, scan
 from jetlego.data.stream.order import EpochOrder
-from jetlego.data.stream.portions import Portion, portions
+from jetlego.data.stream.portions import Portion, Slice, portions
 from jetlego.data.stream.quality import ShuffleMeter
+from jetlego.data.stream.readers import Readers
 from jetlego.data.stream.source import Block, BlockReader, FileSource, Source
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "EpochOrder",
     "FileSource",
     "Portion",
+    "Readers",
     "ShuffleMeter",
+    "Slice",
     "Source",
     "portions",
     "scan",

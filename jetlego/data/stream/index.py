@@ -78,10 +78,11 @@ class BlockIndex:
         return [self.select(part) for part in parts]
 
     def first(self, num_jets: int, *, seed: int) -> BlockIndex:
-        """Return about the first ``num_jets`` jets of a random order: whole blocks, evenly over the classes."""
+        """Return about the first ``num_jets`` jets of a random order: whole blocks, at least one of each class."""
         order = self.order(max(1, self.total), seed=seed, epoch=1)
         stop = int(np.searchsorted(order.block_ptr, num_jets, side="left"))
-        return self.select(np.sort(order.blocks[: max(1, stop)]))
+        _, met = np.unique(self.group[order.blocks], return_index=True)
+        return self.select(np.sort(order.blocks[: max(stop, int(met.max()) + 1)]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for the record of a run."""

@@ -15,7 +15,6 @@ from jetlego.data.jets import Jets
 from jetlego.data.stream.index import BlockIndex
 from jetlego.data.stream.order import EpochOrder
 from jetlego.data.stream.readers import Readers
-from jetlego.data.stream.source import Source
 from jetlego.errors import DataError
 
 T = TypeVar("T")
@@ -49,15 +48,15 @@ class Slice:
 
 
 def portions(
-    source: Source, index: BlockIndex, order: EpochOrder, bounds: IntArray, prepare: Callable[[Jets], T], *,
-    first: int = 0, slice_: Slice | None = None, workers: int = 1,
+    readers: Readers, index: BlockIndex, order: EpochOrder, bounds: IntArray, prepare: Callable[[Jets], T], *,
+    first: int = 0, slice_: Slice | None = None,
 ) -> Iterator[Portion[T]]:  # fmt: skip
     """Yield the batches of an epoch, each jet in one batch alone; a pool is prepared while the last one is used.
 
     Parameters
     ----------
-    source, index, order
-        Where blocks are, what they hold, and how the epoch goes through them.
+    readers, index, order
+        What reads blocks, what these hold, and how the epoch goes through them.
     bounds
         (batches + 1,) int64 ascending positions of the epoch at which batches begin and the last one ends.
     prepare
@@ -66,15 +65,13 @@ def portions(
         Batch to begin with. What follows is the same as if it had begun with batch 0.
     slice_
         Which jets of each batch to deliver; default all. The others are read, and dropped before ``prepare``.
-    workers
-        Threads that read.
 
     Raises
     ------
     DataError
         Whatever reading raises, such as ``FILE-CHANGED``.
     """
-    with Readers(source, workers) as readers:
+    if first < len(bounds) - 1:
         maker = _Maker(readers, index, order, bounds, prepare, slice_ or Slice())
         yield from one_ahead(maker.portions(first))
 

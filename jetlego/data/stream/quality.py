@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
@@ -45,6 +48,16 @@ class ShuffleMeter:
         self._label_counts += np.bincount(classes, minlength=width)
         self._same += int((classes[1:] == classes[:-1]).sum()) + int(classes[0] == self._last)
         self._last = int(classes[-1])
+
+    def state(self) -> dict[str, Any]:
+        """Return what has been counted as plain data, for a checkpoint."""
+        return {"sums": self._sums.tolist(), "batches": self._batches, "labels": self._label_counts.tolist(),
+                "same": self._same, "last": self._last}  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on counting from what :meth:`state` returned."""
+        self._sums, self._batches = np.array(state["sums"]), state["batches"]
+        self._label_counts, self._same, self._last = np.array(state["labels"]), state["same"], state["last"]
 
     def figures(self) -> dict[str, float]:
         """Return ``quality``, ``depth`` and ``autocorrelation`` of the batches so far; nothing without batches."""

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 
 from jetlego.data.jets import Jets
 from jetlego.data.stream.source import Block, BlockReader, Source
@@ -22,16 +21,21 @@ class Readers:
     def __init__(self, source: Source, workers: int, *, first: bool = False) -> None:
         self.source, self.workers, self.first = source, workers, first
         self._local = threading.local()
-        self._stack = ExitStack()
         self._lock = threading.Lock()
+        self._readers: list[BlockReader] = []
+        self._threads = ThreadPoolExecutor(workers)
+
+    def close(self) -> None:
+        """Let the threads end and close their files."""
+        self._threads.shutdown(cancel_futures=True)
+        for reader in self._readers:
+            reader.close()
 
     def __enter__(self) -> Readers:
-        self._threads = self._stack.enter_context(ThreadPoolExecutor(self.workers))
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
-        self._stack.close()
+        self.close()
 
     def read(self, blocks: Iterable[Block]) -> Iterator[Jets | DataError]:
         """Yield the jets of each block, or what was wrong with it."""
@@ -53,6 +57,6 @@ class Readers:
         if not hasattr(self._local, "reader"):
             self._local.reader = self.source.open(first=self.first)
             with self._lock:
-                self._stack.callback(self._local.reader.close)
+                self._readers.append(self._local.reader)
         reader: BlockReader = self._local.reader
         return reader

@@ -13,6 +13,7 @@ from jetlego.data.jets import Jets
 from jetlego.data.selection import Where
 from jetlego.data.stream.index import scan
 from jetlego.data.stream.portions import portions
+from jetlego.data.stream.readers import Readers
 from jetlego.data.stream.source import FileSource, Source
 from jetlego.errors import ConfigError
 
@@ -52,6 +53,7 @@ def shuffled_jets(
         return
     bounds = np.unique([*range(start, index.total, step), index.total]).astype(np.int64)
     order = index.order(pool, seed=seed, epoch=epoch)
-    for portion in portions(source, index, order, bounds, lambda jets: jets, workers=workers):
-        for rows in portion.batches:
-            yield portion.content.select(rows)
+    with Readers(source, workers) as readers:
+        for portion in portions(readers, index, order, bounds, lambda jets: jets):
+            for rows in portion.batches:
+                yield portion.content.select(rows)

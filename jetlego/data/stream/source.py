@@ -75,6 +75,10 @@ class Source(ABC):
     def open(self, *, first: bool = False) -> BlockReader:
         """Return a reader for one thread; in the ``first`` pass it looks for what is odd."""
 
+    def marks(self) -> list[list[int]]:
+        """Return numbers that differ when a file does, such as its size and time of change; none by default."""
+        return []
+
     def compare(self, jets: Jets, block: Block) -> None:  # noqa: B027  (what is made in one way is alike)
         """Raise ``DataError`` if the jets of a block have other columns or classes than those before."""
 
@@ -130,6 +134,10 @@ class FileSource(Source):
     def names(self) -> Sequence[str]:  # type: ignore[override]
         """Paths of the files."""
         return list(map(str, self.files))
+
+    def marks(self) -> list[list[int]]:
+        """Return size and time of change of each file."""
+        return [[stamp.size, stamp.modified] for stamp in self.stamps]
 
     def blocks(self, size: int) -> list[Block]:
         """Return all blocks; each file is opened once, for the layout of its storage."""

@@ -4,7 +4,7 @@
 same in chunks of bounded memory, for training. Meaning of the file: weaver-core 0.5.3.
 """
 
-from jetlego.data.weaver.config import WeaverConfig, is_weaver_config, load_weaver_config
+from jetlego.data.weaver.config import WeaverConfig, is_weaver_config, load_weaver_config, weaver_from_options
 from jetlego.data.weaver.load import iterate_weaver, prepare_weaver, weaver_tensors
 from jetlego.data.weaver.tensors import Packed, WeaverBatch
 
@@ -16,5 +16,6 @@ __all__ = [
     "iterate_weaver",
     "load_weaver_config",
     "prepare_weaver",
+    "weaver_from_options",
     "weaver_tensors",
 ]

@@ -135,6 +135,11 @@ def load_weaver_config(path: str | Path) -> WeaverConfig:
     return parse_weaver_config(read_yaml(path, yaml11_words=True, **limit), path)
 
 
+def weaver_from_options(options: dict[str, Any], path: Path) -> WeaverConfig:
+    """Return a configuration from its own ``options``, as a run keeps them; ``path`` is for messages."""
+    return parse_weaver_config(YamlDocument(options, str(path), {}), path)
+
+
 def is_weaver_config(data: Any) -> bool:
     """Return whether plain YAML data look like a weaver configuration."""
     return isinstance(data, dict) and {"inputs", "labels"} <= data.keys() and "jetlego" not in data

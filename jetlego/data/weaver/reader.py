@@ -17,6 +17,7 @@ from jetlego.data.containers.table import Table
 from jetlego.data.files import container_of
 from jetlego.data.permutation import shuffled
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
+from jetlego.data.weaver.derived import derived_columns, is_derivable
 from jetlego.data.weaver.frame import Frame
 from jetlego.errors import JetlegoWarning
 
@@ -36,7 +37,7 @@ class Window(NamedTuple):
         return start, min(max(stop, start + 1), total)
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """Entries of one file, and the number of the file's first entry among those of all files."""
 
     path: Path
@@ -74,7 +75,7 @@ class FrameReader:
             with closing(self._open(path)) as table:
                 self._warn_overwritten(path, table)
                 for start, stop in itertools.pairwise(_cuts(table, step, window)):
-                    yield self._read(table, _Piece(path, start, stop, first_row), constants)
+                    yield self.read(table, Piece(path, start, stop, first_row), constants)
                 first_row += table.num_entries
 
     def mixed(self, *, step: int, epoch: int = 0) -> Iterator[Frame]:
@@ -84,30 +85,39 @@ class FrameReader:
         mixed.
         """
         parts = max(1, min(PARTS, len(self.files)))
-        with closing(_OpenTables(self._open)) as tables:
-            pieces = self._pieces(max(1, step // parts), tables)
+        with closing(self.tables()) as tables:
+            pieces = self.pieces(max(1, step // parts), tables)
             order = shuffled(np.arange(len(pieces)), num_samples=len(pieces), seed=self.seed, epoch=epoch)
             for at in range(0, len(order), parts):
                 chosen = [pieces[number] for number in order[at : at + parts]]
-                read = [self._read(tables.get(p.path), p, self._constants(p.path)) for p in chosen]
-                yield Frame.concatenate(read)
+                yield Frame.concatenate([self.read(tables.get(piece.path), piece) for piece in chosen])
 
-    def _pieces(self, step: int, tables: _OpenTables) -> list[_Piece]:
-        out: list[_Piece] = []
+    def pieces(self, step: int, tables: OpenTables) -> list[Piece]:
+        """Return all entries of all files in pieces of about ``step``, which end where the file's storage units do."""
+        out: list[Piece] = []
         first_row = 0
         for path in self.files:
             table = tables.get(path)
             self._warn_overwritten(path, table)
             cuts = table.boundaries(0, table.num_entries, step, whole=True)
-            out += [_Piece(path, start, stop, first_row) for start, stop in itertools.pairwise(cuts)]
+            out += [Piece(path, start, stop, first_row) for start, stop in itertools.pairwise(cuts)]
             first_row += table.num_entries
         return out
 
-    def _read(self, table: Table, piece: _Piece, constants: dict[str, Any]) -> Frame:
+    def tables(self) -> OpenTables:
+        """Return a cache of open files."""
+        return OpenTables(self._open)
+
+    def read(self, table: Table, piece: Piece, constants: dict[str, Any] | None = None) -> Frame:
+        """Return some entries of an open file, with all branches; those that it lacks are derived if they can be."""
+        constants = self._constants(piece.path) if constants is None else constants
         wanted = self._sources(piece.path, constants)
         rows = np.arange(piece.first_row + piece.start, piece.first_row + piece.stop)
         frame = Frame(piece.stop - piece.start, seed=self.seed, rows=rows)
-        arrays = table.read(wanted.values(), piece.start, piece.stop)
+        absent = [source for source in wanted.values() if not table.has(source) and is_derivable(source)]
+        arrays = table.read((s for s in wanted.values() if s not in absent), piece.start, piece.stop)
+        if absent:
+            arrays |= derived_columns(table, absent, piece.start, piece.stop)
         for name, source in wanted.items():
             frame.add(name, arrays[source])
             if source != name:
@@ -154,14 +164,15 @@ class FrameReader:
                 warnings.warn(JetlegoWarning("FILE-MAGIC", what), stacklevel=5)
 
 
-class _OpenTables:
-    """Keeps the tables open that were used last."""
+class OpenTables:
+    """Keeps the tables open that were used last; one thread's own."""
 
     def __init__(self, opener: Callable[[Path], Table]) -> None:
         self.opener = opener
         self.tables: dict[Path, Table] = {}
 
     def get(self, path: Path) -> Table:
+        """Return the open table of a file."""
         table = self.tables.pop(path, None) or self.opener(path)
         self.tables[path] = table
         if len(self.tables) > PARTS:
@@ -169,6 +180,7 @@ class _OpenTables:
         return table
 
     def close(self) -> None:
+        """Close all files."""
         for table in self.tables.values():
             table.close()
 

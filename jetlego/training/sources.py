@@ -1,0 +1,113 @@
+"""What a configuration's files are read through: a layout known to `read_jets`, or a weaver configuration."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from jetlego.data.files import find_files
+from jetlego.data.formats.reader import Request
+from jetlego.data.jets import Jets
+from jetlego.data.read import read_jets
+from jetlego.data.selection import parsed
+from jetlego.data.stream import FileSource, Source
+from jetlego.data.stream.readers import Readers
+from jetlego.data.tally import Tally
+from jetlego.data.weaver import WeaverConfig, load_weaver_config
+from jetlego.data.weaver.source import WeaverSource, finished_config
+from jetlego.errors import DataError
+from jetlego.training.columns import SUMS, needed_columns
+from jetlego.training.config import DataConfig
+
+Use = Literal["train", "validate", "predict"]
+
+_WEAVER_STEP = 8_000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the files of a run are read.
+
+    Parameters
+    ----------
+    config
+        The data section.
+    weaver
+        The weaver configuration without open numbers; None for other layouts.
+    columns
+        What is read beside the momenta; None for all that the layout knows.
+    tally
+        Counts what reading found odd, and the files that were skipped.
+    """
+
+    config: DataConfig
+    weaver: WeaverConfig | None = None
+    columns: tuple[str, ...] | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    @classmethod
+    def of(cls, config: DataConfig) -> Origin:
+        """Return the origin of a new run; what a weaver configuration leaves open is measured on the training files."""
+        if config.weaver is None:
+            return cls(config)
+        return cls(config, finished_config(load_weaver_config(config.weaver), config.train))
+
+    @property
+    def skipped(self) -> list[str]:
+        """Files that were left out as unreadable, each with its reason."""
+        return self.tally.bad_files
+
+    def source(self, paths: Sequence[str], use: Use) -> Source:
+        """Return files as a source of blocks."""
+        config, skip = self.config, self.config.on_bad_file == "skip"
+        if self.weaver is not None:
+            source = WeaverSource(self.weaver, paths, use, config.where, skip)
+            source.skipped = self.tally.bad_files
+            return source
+        names = parsed(config.where).names if config.where is not None else ()
+        request = Request(columns=self.columns, classes=self._classes(use), cut_columns=tuple(names), tally=self.tally)
+        return FileSource(list(paths), config.schema_, config.where, request, skip_bad=skip)
+
+    def read(self, paths: Sequence[str], use: Use) -> Jets:
+        """Return all jets of some files."""
+        config = self.config
+        if self.weaver is None:
+            return read_jets(
+                list(paths), schema=config.schema_, classes=self._classes(use), where=config.where,
+                columns=self.columns, on_bad_file=config.on_bad_file, tally=self.tally,
+            )  # fmt: skip
+        source = self.source(paths, use)
+        with Readers(source, 1) as readers:
+            parts = list(readers.read(source.blocks(_WEAVER_STEP)))
+        bad = next((part for part in parts if isinstance(part, DataError)), None)
+        if bad is not None:
+            raise bad
+        return Jets.concatenate([part for part in parts if isinstance(part, Jets)])
+
+    def narrowed(self, prepare: Callable[[Jets], Any]) -> Origin:
+        """Return an origin that reads no more columns than ``prepare`` looks at and every run keeps."""
+        if self.weaver is not None:
+            return self
+        try:
+            wanted = needed_columns(self._first_jets(None), prepare)
+        except DataError:
+            return self  # what is wrong with a file is told when all are read
+        for columns in (wanted, tuple(name for name in wanted if name not in SUMS)):
+            try:
+                self._first_jets(columns)
+            except DataError:
+                continue  # the file does not store a sum over constituents, which reading fills in
+            return replace(self, columns=columns)
+        return self
+
+    def _first_jets(self, columns: tuple[str, ...] | None, number: int = 50) -> Jets:
+        """Return a few jets of the first training file, unselected and without truth."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the same is told when all are read
+            first = find_files(self.config.train)[0]
+            return read_jets(first, schema=self.config.schema_, entries=(0, number), columns=columns)
+
+    def _classes(self, use: Use) -> Any:
+        return None if use == "predict" else self.config.classes

@@ -1,0 +1,140 @@
+"""Training on more jets than fit into memory: splits that are read block by block, and batches cut from pools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from jetlego.data.ahead import one_ahead
+from jetlego.data.jets import Jets
+from jetlego.data.stream import BlockIndex, EpochOrder, Readers, ShuffleMeter, Slice, Source, portions
+from jetlego.errors import DataError
+from jetlego.structures.batch import JetBatch
+from jetlego.structures.store import JetStore
+from jetlego.training.batches import Batches, Place, StoreBatches
+from jetlego.training.config import StreamConfig
+
+Prepare = Callable[[Jets], JetStore]
+
+
+@dataclass(frozen=True)
+class StreamedSplit:
+    """The jets of one split, on disk.
+
+    Parameters
+    ----------
+    source, index
+        Where its blocks are and what they hold.
+    settings
+        Sizes of the stream.
+    """
+
+    source: Source
+    index: BlockIndex
+    settings: StreamConfig
+
+    @property
+    def num_jets(self) -> int:
+        """Number of jets."""
+        return self.index.total
+
+    def blocks(self) -> Iterator[Jets]:
+        """Yield the jets in order of files and entries, block by block; the next is read meanwhile."""
+        with Readers(self.source, self.settings.workers) as readers:
+            for found in readers.read(self.index.blocks):
+                if isinstance(found, DataError):
+                    raise found
+                yield found
+
+    def sample(self, num_jets: int, *, seed: int = 0) -> Jets:
+        """Return about so many jets, in whole blocks from all over the split, evenly over the classes."""
+        return Jets.concatenate(list(replace(self, index=self.index.first(num_jets, seed=seed)).blocks()))
+
+
+@dataclass
+class StreamBatches(Batches):
+    """Batches of a split on disk; reading and preparing run ahead in threads.
+
+    Parameters
+    ----------
+    split
+        The jets.
+    prepare
+        From jets to what batches are cut from; called in a thread, it must not depend on the jets' company.
+    """
+
+    split: StreamedSplit
+    prepare: Prepare
+    _meter: ShuffleMeter | None = field(init=False, default=None)
+    _readers: Readers | None = field(init=False, default=None)
+    _kept: JetStore | None = field(init=False, default=None)
+
+    @property
+    def num_jets(self) -> int:
+        """Number of jets of the split."""
+        return self.split.num_jets
+
+    def order(self, seed: int, epoch: int) -> EpochOrder:
+        """Return the order of an epoch."""
+        return self.split.index.order(self.split.settings.pool, seed=seed, epoch=epoch)
+
+    def shuffled(self, place: Place) -> Iterator[JetBatch]:
+        """Yield the rest of an epoch, cut from pools of blocks."""
+        split, total = self.split, self.num_jets
+        if self._meter is None or place.batch == 0:
+            self._meter = ShuffleMeter(split.index)
+        meter = self._meter
+        count = max(1, total // place.size)
+        bounds = np.minimum(np.arange(count + 1) * place.size, total)
+        if self._readers is None:  # files stay open from epoch to epoch
+            self._readers = Readers(split.source, split.settings.workers)
+        made = portions(
+            self._readers, split.index, self.order(place.seed, place.epoch), bounds, self.prepare,
+            first=place.batch, slice_=Slice(place.rank, place.ranks),
+        )  # fmt: skip
+        for portion in made:
+            for rows in portion.batches:
+                label = portion.content.label
+                meter.add(portion.block[rows], None if label is None else label[rows])
+                yield portion.content.batch(rows)
+
+    def in_order(self, size: int) -> Iterator[JetBatch]:
+        """Yield all jets in order, in batches of at most ``size`` that end where pools end; a single pool is kept."""
+        stores = one_ahead(self.prepare(jets) for jets in self._pools()) if self._kept is None else iter([self._kept])
+        for store in stores:
+            self._kept = store if store.num_jets == self.num_jets else None
+            yield from StoreBatches(store).in_order(size)
+
+    def _pools(self) -> Iterator[Jets]:
+        parts: list[Jets] = []
+        for jets in self.split.blocks():
+            parts.append(jets)
+            if sum(part.num_jets for part in parts) >= self.split.settings.pool:
+                yield Jets.concatenate(parts)
+                parts = []
+        if parts:
+            yield Jets.concatenate(parts)
+
+    def figures(self) -> dict[str, Any]:
+        """Return how well the batches of the last epoch were shuffled; 1 is ideal, see :class:`ShuffleMeter`."""
+        found = {} if self._meter is None else self._meter.figures()
+        return {f"shuffle_{name}": round(value, 4) for name, value in found.items()}
+
+    def close(self) -> None:
+        """Close the files that :meth:`shuffled` keeps open."""
+        if self._readers is not None:
+            self._readers.close()
+            self._readers = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what the meter counted, so that a resumed epoch tells the same figures."""
+        return {} if self._meter is None else self._meter.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on counting where a checkpoint left off."""
+        if state:
+            self._meter = ShuffleMeter(self.split.index)
+            self._meter.restore(state)
