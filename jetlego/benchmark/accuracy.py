@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,24 @@ import numpy as np
 from jetlego.atomic import write_atomic
 from jetlego.benchmark.accuracy_config import BenchConfig, Entry
 from jetlego.benchmark.boosted_tree import train_boosted_tree
+from jetlego.benchmark.cost import cost_of
 from jetlego.training.config import DataConfig, RunConfig
 from jetlego.training.load_config import load_config
 from jetlego.training.observer import Observer
-from jetlego.training.run import Run
 from jetlego.training.splits import Splits, read_splits
 from jetlego.training.train import train
 
 _FIGURES = ("auc", "accuracy")
 
 
-def compare(config: BenchConfig, source: Path, out: Path, *, observer: Observer | None = None) -> list[dict[str, Any]]:
+def compare(
+    config: BenchConfig,
+    source: Path,
+    out: Path,
+    *,
+    observer: Observer | None = None,
+    tell: Callable[[list[dict[str, Any]]], None] | None = None,
+) -> list[dict[str, Any]]:
     """Train whatever is not trained yet and return one row an entry.
 
     Parameters
@@ -33,31 +40,38 @@ def compare(config: BenchConfig, source: Path, out: Path, *, observer: Observer 
     source
         Its YAML file: the entries' paths are relative to it.
     out
-        Folder with one run folder an entry and seed; an entry that is there is not trained again.
+        Folder with one run folder an entry and seed; an entry that is there is not trained again. All entries are
+        trained with the first seed, then with the next.
     observer
         Told of progress.
+    tell
+        Called with the rows so far after each run, so that a table can grow.
 
     Returns
     -------
     list of dict
-        ``name, auc, auc_spread, background_rejection_0.3, ..., parameters, train_rate, rate, unit`` with the mean over
-        seeds and, as ``*_spread``, their standard deviation.
+        ``name, auc, auc_spread, background_rejection_0.3, ..., parameters, flops_per_jet, train_rate, rate, unit`` with
+        the mean over seeds and, as ``*_spread``, their standard deviation. Rates are jets a second of processor time.
     """
     observer = observer or Observer()
     splits: dict[str, Splits] = {}
-    rows = []
-    for data, entry in config.expanded():
-        results = []
-        for seed in config.seeds:
-            folder = out / f"{_slug(entry.name)}-seed{seed}"
-            if entry.boosted_tree is None:
-                results.append(_network(config, data, entry, source, folder, seed, observer))
-                continue
+    results: dict[str, list[dict[str, Any]]] = {}
+    for seed, (data, entry) in product(config.seeds, config.expanded()):
+        folder = out / f"{_slug(entry.name)}-seed{seed}"
+        if entry.boosted_tree is None:
+            result = _network(config, data, entry, source, folder, seed, observer)
+        else:
             key = data.model_dump_json()
             splits[key] = splits.get(key) or read_splits(data)
-            results.append(_boosted(splits[key], data, entry, folder, seed))
-        rows.append(_summary(entry.name, results))
-    return rows
+            result = _boosted(splits[key], data, entry, folder, seed)
+        results.setdefault(entry.name, []).append(result)
+        if tell is not None:
+            tell(_rows(results))
+    return _rows(results)
+
+
+def _rows(results: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [_summary(name, of_entry) for name, of_entry in results.items()]
 
 
 def _network(
@@ -65,11 +79,11 @@ def _network(
 ) -> dict[str, Any]:
     words = [f"{key}={json.dumps(value)}" for key, value in entry.change.items()]
     base = load_config(source.parent / str(entry.config), [*words, f"training.seed={seed}"])
-    shared = {
-        key: getattr(jets, key) for key in ("schema_", "train", "val", "test", "classes", "signal", "max_jets")
-    }
+    # everything of the jets is shared but what a model is told of each constituent
+    shared = {key: getattr(jets, key) for key in DataConfig.model_fields if key != "features"}
+    equal = {"minutes": bench.minutes, "threads": bench.threads}
     data = base.data.model_copy(update=shared)
-    training = base.training.model_copy(update={"minutes": bench.minutes} if bench.minutes else {})
+    training = base.training.model_copy(update={key: value for key, value in equal.items() if value is not None})
     config = RunConfig.model_validate(
         {
             **base.resolved(),
@@ -80,22 +94,11 @@ def _network(
     )
     run = train(config, folder, resume=True, observer=observer)
     assert run is not None, "a comparison runs on one rank"
-    return {**run.metrics(), "rate": _inference_rate(run, folder)}
-
-
-def _inference_rate(run: Run, folder: Path) -> float:
-    """Return jets a second from raw jets to scores, measured once and kept beside the run."""
-    kept = folder / "inference.json"
-    if not kept.exists():
-        from jetlego.data.jets import Jets
-
-        jets: Jets = read_splits(run.config.data).test
-        run.predict(jets)
-        began = time.perf_counter()
-        run.predict(jets)
-        rate = jets.num_jets / (time.perf_counter() - began)
-        write_atomic(kept, json.dumps({"jets_per_second": rate}))
-    return float(json.loads(kept.read_text())["jets_per_second"])
+    last, cost = run.history()[-1], cost_of(run)
+    trained = last["step"] * config.training.batch_size / last["cpu_seconds"]
+    metrics = run.metrics()
+    metrics["train"]["seconds"] = last["cpu_seconds"]
+    return {**metrics, "train_rate": trained, "rate": cost.jets_per_second, "flops_per_jet": cost.flops_per_jet}
 
 
 def _boosted(splits: Splits, data: DataConfig, entry: Entry, folder: Path, seed: int) -> dict[str, Any]:
@@ -123,10 +126,9 @@ def _summary(name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         row[figure] = float(np.mean(known)) if known else None
         row[f"{figure}_spread"] = float(np.std(known, ddof=1)) if len(known) > 1 else None
     row["train_seconds"] = float(np.mean([r["train"]["seconds"] for r in results]))
-    rates = [r["train"]["best"]["jets_per_second"] for r in results if "best" in r["train"]]
-    row["train_rate"] = float(np.mean(rates)) if rates else None
-    row["rate"] = float(np.mean([r["rate"] for r in results])) if "rate" in results[0] else None
-    row["unit"] = "jets/s"
+    for key in ("train_rate", "rate", "flops_per_jet"):
+        row[key] = float(np.mean([r[key] for r in results])) if key in results[0] else None
+    row["unit"] = "jets/s of processor time"
     return row
 
 

@@ -53,6 +53,7 @@ class BenchConfig(Section):
     minutes: float | None = Field(
         None, gt=0, description="CPU minutes of training for each; default: each one's epochs"
     )
+    threads: int | None = Field(None, ge=1, description="CPU threads of each; default: each one's own")
     entries: list[Entry] = Field(min_length=1)
 
     def expanded(self) -> list[tuple[DataConfig, Entry]]:

@@ -27,6 +27,7 @@ def few_jets():
     return jets.select(np.r_[0:4, jets.num_jets - 4 : jets.num_jets])
 
 
+@pytest.mark.filterwarnings("ignore:.*is constant")  # among so few jets
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_config_builds_and_gives_logits(path, few_jets):
     config = load_config(path)
