@@ -89,10 +89,10 @@ def _top(k: int, seed: int) -> float:
     net, rng = build({"brick": "mlp", "hidden": [64, 64], "out_dim": CLASSES}, in_dim=2, seed=seed), generator(seed)
 
     def loss(step: int) -> Tensor:
-        x, label = ring(rng, 512)
+        x, label = ring(rng, 128)
         return soft01(net(x), label) if k == 1 else soft_topk_loss(net(x), label, k=k)
 
-    fit(net.parameters(), loss, steps=1000, lr=3e-3)
+    fit(net.parameters(), loss, steps=800, lr=3e-3)
     x, label = ring(rng, 200_000)
     with torch.no_grad():
         first = net(x).topk(k, dim=-1).indices

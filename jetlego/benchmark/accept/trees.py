@@ -97,7 +97,7 @@ def _expression_task(cell: str, gate: str, **settings: Any) -> None:
         return evaluate_expressions(cell, seed, **settings)
 
 
-_expression_task("recnn_simple", ">= 0.95", hidden=64, steps=2500, lr=3e-3)
+_expression_task("recnn_simple", ">= 0.95", hidden=128, steps=5000, lr=3e-3)
 _expression_task("recnn_gated", ">= 0.95", hidden=64, steps=2500, lr=3e-3)
 _expression_task("tree_lstm", ">= 0.95", hidden=64, steps=2500, lr=5e-3)
 _expression_task("tree_gru", ">= 0.95", hidden=64, steps=2500, lr=5e-3)
