@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jetlego.clustering import topologies
+from jetlego.clustering.abreast import lane_scratch, recluster_abreast
 from jetlego.clustering.algorithms import (
     ENGINES,
     SCHEMES,
@@ -17,10 +18,15 @@ from jetlego.clustering.algorithms import (
 from jetlego.clustering.history import History, merge_offsets, node_offsets
 from jetlego.clustering.jet_kernels import recluster_jets
 from jetlego.clustering.kernels import scratch
+from jetlego.clustering.kinematics import E_SCHEME
+from jetlego.clustering.lane_passes import MOST_ABREAST
 from jetlego.clustering.packed import checked_momenta
 from jetlego.clustering.threads import over_blocks
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.errors import ConfigError
+
+FEWEST_ABREAST = 4
+"""With fewer jets most lanes would be empty."""
 
 
 def cluster(
@@ -107,13 +113,28 @@ def _recluster(
     parents = np.empty((merge_ptr[-1], 2), np.int64)
     dij = np.empty(merge_ptr[-1])
 
+    arrays = momenta, offsets, node_ptr, merge_ptr
+    results = node_p4, parents, dij
+
     def work(first: int, last: int) -> None:
-        slot_of = np.empty(2 * np.diff(offsets[first : last + 1]).max(initial=1), np.uint64)
-        recluster_jets(
-            momenta, offsets, node_ptr, merge_ptr, first, last, row.power, row.spherical, scheme,
-            scratch(), slot_of, node_p4, parents, dij,
-        )  # fmt: skip
+        jets, large = _shared_out(offsets, first, last, abreast=scheme == E_SCHEME and not row.spherical)
+        if len(jets):
+            recluster_abreast(jets, *arrays, row.power, *lane_scratch(), *results)
+        if len(large):
+            slot_of = np.empty(2 * np.diff(offsets)[large].max(), np.uint64)
+            recluster_jets(large, *arrays, row.power, row.spherical, scheme, scratch(), slot_of, *results)
 
     over_blocks(work, offsets, threads)
-    dij /= scale
+    if scale != 1:
+        dij /= scale
     return History(parents, dij, node_ptr, offsets, node_p4)
+
+
+def _shared_out(offsets: IntArray, first: int, last: int, *, abreast: bool) -> tuple[IntArray, IntArray]:
+    """Return the numbers of the jets that go abreast, by size, and of those that go one by one."""
+    count = np.diff(offsets[first : last + 1])
+    order = np.argsort(count, kind="stable")
+    small = int(np.searchsorted(count, MOST_ABREAST, side="right", sorter=order)) if abreast else 0
+    if small < FEWEST_ABREAST:
+        small = 0
+    return first + order[:small], first + order[small:]

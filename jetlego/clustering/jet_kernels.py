@@ -11,10 +11,10 @@ from jetlego.clustering.kinematics import PRUNING, PT_SCHEME
 
 @inner
 def recluster_jets(
-    p4, jet_ptr, node_ptr, merge_ptr, first, last, power, spherical, scheme, r, slot_of, node_p4, parents, dij
+    jets, p4, jet_ptr, node_ptr, merge_ptr, power, spherical, scheme, r, slot_of, node_p4, parents, dij
 ):
-    """Recluster jets ``first .. last - 1``; arrays as in ``History``, ``dij`` not yet divided by the scale."""
-    for jet in range(first, last):
+    """Recluster the jets with these numbers; arrays as in ``History``, ``dij`` not yet divided by the scale."""
+    for jet in jets:
         start, n = jet_ptr[jet], jet_ptr[jet + 1] - jet_ptr[jet]
         nodes = node_p4[node_ptr[jet] : node_ptr[jet + 1]]
         for i in range(n):

@@ -25,14 +25,20 @@ def rapidity_phi(px, py, pz, energy):
         phi += TWO_PI
     if phi >= TWO_PI:
         phi -= TWO_PI
+    return rapidity_of(pt2, pz, energy), phi
+
+
+@inner
+def rapidity_of(pt2, pz, energy):
+    """Return the rapidity of a momentum with the squared transverse momentum ``pt2``."""
     size = abs(pz)
     mt2 = pt2 + max(0.0, (energy + pz) * (energy - pz) - pt2)
     plus = energy + size
     if mt2 <= 0 or plus <= 0 or (pt2 == 0 and energy == size):
         rapidity = MAX_RAPIDITY + size
-        return (rapidity if pz >= 0 else -rapidity), phi
+        return rapidity if pz >= 0 else -rapidity
     rapidity = 0.5 * math.log(mt2 / (plus * plus))
-    return (-rapidity if pz > 0 else rapidity), phi
+    return -rapidity if pz > 0 else rapidity
 
 
 @inner

@@ -35,7 +35,8 @@ def checked_momenta(p4: FloatArray, ptr: IntArray) -> tuple[FloatArray, IntArray
     if momenta.ndim != 2 or momenta.shape[1] != 4:
         raise DataError("BAD-SHAPE", f"p4 has shape {momenta.shape}", "it must be (P, 4): px, py, pz, E")
     check_offsets(offsets, len(momenta))
-    if not np.abs(momenta).max(initial=0.0) <= LARGEST_COMPONENT:  # False for NaN as well
+    lowest, highest = momenta.min(initial=0.0), momenta.max(initial=0.0)
+    if not (lowest >= -LARGEST_COMPONENT and highest <= LARGEST_COMPONENT):  # False for NaN as well
         _refuse(momenta, offsets)
     return momenta, offsets
 

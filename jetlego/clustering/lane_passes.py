@@ -1,0 +1,178 @@
+"""The two loops that grow with n^2 when eight jets are clustered abreast, written as vector instructions.
+
+A lane is a jet: every row of the scratch array ``r`` holds, slot after slot, one number for each of ``LANES`` jets, so
+that one instruction works on all of them and no number depends on its neighbor. Numba has no type for such vectors,
+and no compiler vectorizes a running minimum with its place over an outer loop, so these loops speak to LLVM directly,
+which splits the vectors to the width that the processor has. Nothing is reordered or fused: every number is that of
+the scalar kernel, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from jetlego.clustering.kinematics import TWO_PI
+
+_LANES = 8
+MOST_ABREAST = 200
+"""Largest jet that goes abreast; of larger ones eight do not fit into the cache, and one fills the vectors."""
+
+_ROW = (MOST_ABREAST + 1) * _LANES  # not a multiple of a page, so that rows do not compete for the same cache lines
+index: Any = np.uint64
+"""Indices are unsigned, since numba lets signed ones count from the end, which costs a comparison."""
+
+LANES = index(_LANES)
+Y, PHI, WEIGHT, NEAR, NEIGHBOR, NODE = (index(k * _ROW) for k in range(6))
+"""Rows of one number per slot and lane: as in ``kernels``. An empty slot has infinite Y and NEAR."""
+
+_NUM_SINGLE = 15
+(
+    ASK_Y, ASK_PHI, ASK_NODE, GONE1, GONE2, BEST, BEST_SLOT, BEST_TIES, LEAST, LEAST_SLOT, LEAST_TIES,
+    NEW_X, NEW_Y, NEW_PHI, NEW_SURE,
+) = (index(6 * _ROW + k * _LANES) for k in range(_NUM_SINGLE))  # fmt: skip
+"""Rows of one number per lane: what ``measure`` is asked and answers; what the azimuth of a new node is taken from."""
+
+SCRATCH = 6 * _ROW + _NUM_SINGLE * _LANES
+STALE = -1.0
+"""In NEIGHBOR: to be searched again."""
+
+_DOUBLE, _INDEX = ir.DoubleType(), ir.IntType(64)
+_VECTOR, _BITS = ir.VectorType(_DOUBLE, _LANES), ir.VectorType(_INDEX, _LANES)
+
+
+class _Code:
+    """Writes vector instructions on the rows of one array of doubles."""
+
+    def __init__(self, builder: Any, data: Any) -> None:
+        self.builder, self.data = builder, data
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(_VECTOR, [value] * _LANES)
+
+    def place(self, row: int, slot: Any = None) -> Any:
+        """Return where a row starts, or one of its slots."""
+        at = ir.Constant(_INDEX, int(row))
+        if slot is not None:
+            at = self.builder.add(at, self.builder.mul(slot, ir.Constant(_INDEX, _LANES)))
+        return self.builder.bitcast(self.builder.gep(self.data, [at]), _VECTOR.as_pointer())
+
+    def load(self, row: int, slot: Any = None) -> Any:
+        return self.builder.load(self.place(row, slot), align=8)
+
+    def store(self, value: Any, row: int, slot: Any = None) -> None:
+        self.builder.store(value, self.place(row, slot), align=8)
+
+    def variable(self, start: float) -> Any:
+        """Return the place of a vector that a loop changes; it becomes a register."""
+        place = cgutils.alloca_once(self.builder, _VECTOR)
+        self.builder.store(self.constant(start), place)
+        return place
+
+    def less(self, a: Any, b: Any) -> Any:
+        return self.builder.fcmp_ordered("<", a, b)
+
+    def equal(self, a: Any, b: Any) -> Any:
+        return self.builder.fcmp_ordered("==", a, b)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        return self.builder.select(condition, a, b)
+
+    def apart(self, y1: Any, phi1: Any, y2: Any, phi2: Any) -> Any:
+        """Return the squared distances in rapidity and azimuth."""
+        b = self.builder
+        dy, dphi = b.fsub(y1, y2), b.fsub(phi1, phi2)
+        size = b.bitcast(b.and_(b.bitcast(dphi, _BITS), ir.Constant(_BITS, [2**63 - 1] * _LANES)), _VECTOR)
+        turned = b.fsub(self.constant(TWO_PI), size)
+        dphi = self.where(self.less(size, turned), size, turned)
+        return b.fadd(b.fmul(dphi, dphi), b.fmul(dy, dy))
+
+
+class _Smallest:
+    """A running minimum with the first slot that has it, and how many more slots have it."""
+
+    def __init__(self, code: _Code) -> None:
+        self.code = code
+        self.value, self.slot, self.ties = code.variable(math.inf), code.variable(0.0), code.variable(0.0)
+
+    def take(self, value: Any, slot: Any) -> None:
+        code, b = self.code, self.code.builder
+        old, ties = b.load(self.value), b.load(self.ties)
+        less, equal = code.less(value, old), code.equal(value, old)
+        more = code.where(equal, b.fadd(ties, code.constant(1.0)), ties)
+        b.store(code.where(less, code.constant(0.0), more), self.ties)
+        b.store(code.where(less, slot, b.load(self.slot)), self.slot)
+        b.store(code.where(less, value, old), self.value)
+
+    def write(self, *rows: int) -> None:
+        for row, place in zip(rows, (self.value, self.slot, self.ties), strict=True):
+            self.code.store(self.code.builder.load(place), row)
+
+
+def _measure(code: _Code, slots: Any) -> None:
+    """Measure the node that is asked for against all; tell each what is nearer, and whose neighbor is gone.
+
+    Answers the smallest distance, and the smallest weighted distance of all.
+    """
+    b = code.builder
+    best, least, number = _Smallest(code), _Smallest(code), code.variable(0.0)
+    y, phi, node, gone1, gone2 = (code.load(row) for row in (ASK_Y, ASK_PHI, ASK_NODE, GONE1, GONE2))
+    with cgutils.for_range(b, slots) as loop:
+        slot = b.load(number)
+        d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
+        near, neighbor = code.load(NEAR, loop.index), code.load(NEIGHBOR, loop.index)
+        lost = b.or_(code.equal(neighbor, gone1), code.equal(neighbor, gone2))
+        nearer = code.less(d2, near)
+        near = code.where(nearer, d2, near)
+        neighbor = code.where(nearer, node, code.where(lost, code.constant(STALE), neighbor))
+        code.store(near, NEAR, loop.index)
+        code.store(neighbor, NEIGHBOR, loop.index)
+        best.take(d2, slot)
+        least.take(b.fmul(code.load(WEIGHT, loop.index), near), slot)
+        b.store(b.fadd(slot, code.constant(1.0)), number)
+    best.write(BEST, BEST_SLOT, BEST_TIES)
+    least.write(LEAST, LEAST_SLOT, LEAST_TIES)
+
+
+def _meet(code: _Code, slots: Any) -> None:
+    """Measure all slots against each other; of equally near ones the first is the neighbor."""
+    b = code.builder
+    with cgutils.for_range(b, slots) as outer:
+        y, phi, node = (code.load(row, outer.index) for row in (Y, PHI, NODE))
+        near, neighbor = code.variable(math.inf), code.variable(STALE)
+        with cgutils.for_range(b, outer.index) as loop:
+            d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
+            theirs, mine = code.load(NEAR, loop.index), b.load(near)
+            nearer = code.less(d2, theirs)
+            code.store(code.where(nearer, d2, theirs), NEAR, loop.index)
+            code.store(code.where(nearer, node, code.load(NEIGHBOR, loop.index)), NEIGHBOR, loop.index)
+            nearer = code.less(d2, mine)
+            b.store(code.where(nearer, d2, mine), near)
+            b.store(code.where(nearer, code.load(NODE, loop.index), b.load(neighbor)), neighbor)
+        code.store(b.load(near), NEAR, outer.index)
+        code.store(b.load(neighbor), NEIGHBOR, outer.index)
+
+
+def _loop(write: Callable[[_Code, Any], None]) -> Any:
+    """Return a function of ``r`` and the number of slots, for kernels."""
+
+    def make(typing_context: Any, r: Any, slots: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            write(_Code(builder, data), arguments[1])
+            return context.get_dummy_value()
+
+        return types.void(r, types.uint64), generate
+
+    return intrinsic(make)
+
+
+measure: Any = _loop(_measure)
+meet: Any = _loop(_meet)
