@@ -66,6 +66,7 @@ HOMES = {
     "jetlego.bricks.scatter": "scatter_connection gather_connection",
     "jetlego.bricks.neck": "fpn bifpn image_head",
     "jetlego.models.jet_image": "jet_image",
+    "jetlego.models.many_heads": "many_heads",
     "jetlego.bricks.temporal": "clockwork wavenet",
     "jetlego.bricks.hm_rnn": "hm_rnn",
     "jetlego.bricks.pixel": "pixelcnn",
