@@ -17,6 +17,7 @@ _HOME = {
     "Jets": "data.jets",
     "read_jets": "data.read",
     "iterate_jets": "data.read",
+    "Shards": "data.shards.shards",
     "cluster": "clustering.cluster",
     "find_jets": "clustering.find_jets",
     "History": "clustering.history",

@@ -11,8 +11,10 @@ from jetlego.cli.bricks import bricks
 from jetlego.cli.data_check import check
 from jetlego.cli.data_convert import convert
 from jetlego.cli.data_generate import generate
+from jetlego.cli.data_prepare import prepare
 from jetlego.cli.data_schemas import schemas
 from jetlego.cli.data_show import show as data_show
+from jetlego.cli.demo import demo
 from jetlego.cli.evaluate import evaluate
 from jetlego.cli.predict import predict
 from jetlego.cli.report import report
@@ -34,12 +36,13 @@ app = App(
 for command in (train, evaluate, predict, report, bench):
     app.command(command, group=RUNS)
 
-data = App(name="data", help="Look at jets, check, convert or simulate them.", group=DATA)
+data = App(name="data", help="Look at jets, check, prepare, convert or simulate them.", group=DATA)
 data.command(data_show, name="show")
-for command in (check, convert, generate, schemas):
+for command in (check, prepare, convert, generate, schemas):
     data.command(command)
 app.command(data)
 
 app.command(show, group=BUILDING)
+app.command(demo, group=BUILDING)
 app.command(bricks, group=BUILDING)
 app.command(accept, group=BUILDING)

@@ -25,6 +25,7 @@ def check(*files: str, schema: str = "auto", verify: bool = False) -> None:
         raise ConfigError("USAGE", "jetlego data check needs at least one file", "jetlego data check FILE...")
     report = check_files(list(files), schema=schema, hashes=verify)
     print("\n".join(check_lines(report)))
-    bad = [str(file.path) for file in report.files if file.faults]
+    bad = [file for file in report.files if file.faults]
     if bad:
-        raise DataError("BAD-FILE", f"{len(bad)} of {len(report.files)} files cannot be used, first {bad[0]}")
+        id = "SHARD-HASH" if bad[0].faults[0].startswith("SHARD-HASH") else "BAD-FILE"
+        raise DataError(id, f"{len(bad)} of {len(report.files)} files cannot be used, first {bad[0].path}")

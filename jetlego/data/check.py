@@ -24,6 +24,7 @@ from jetlego.data.labels import FAULTS, NEGATIVE, NO_CLASS, SEVERAL_CLASSES, UNL
 from jetlego.data.momenta import oddities
 from jetlego.data.read import SchemaLike
 from jetlego.data.screen import UNIT_RANGE, with_sums
+from jetlego.data.shards.reader import ShardReader
 from jetlego.data.tally import Tally
 from jetlego.errors import JetlegoError, quoted
 
@@ -128,7 +129,7 @@ def check(
     step
         Entries in memory at a time.
     hashes
-        Also compute the SHA-256 of every file, to compare with a manifest.
+        Also compute the SHA-256 of every file. Prepared shards are always compared with their manifest.
 
     Raises
     ------
@@ -176,6 +177,8 @@ def _check_file(
 
 
 def _check_pages(result: FileCheck, reader: Reader) -> None:
+    if isinstance(reader, ShardReader):
+        reader.verify()
     table = reader.table if isinstance(reader, NtupleReader) else None
     if isinstance(table, RootTable):
         if table.lacks_checksums:

@@ -12,7 +12,7 @@ def test_rows_name_what_was_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JETLEGO_WEAVER_PYTHON", raising=False)
     rows = loader.measure_files([str(shared("golden/jetclass_mini.root"))], rounds=1)
-    assert [set(row) for row in rows] == [{"name", "rate", "unit", "reference", "ratio"}] * 3
+    assert [set(row) for row in rows] == [{"name", "rate", "unit", "reference", "ratio"}] * 4
     assert {row["unit"] for row in rows} == {"jets/s"}
     assert rows[0]["reference"] is None
     for row in rows[1:]:

@@ -66,7 +66,7 @@ class Reader(ABC):
 
     def cuts(self, step: int) -> list[int] | None:
         """Return entry numbers at which reading may stop, about ``step`` apart; None if the length is not known."""
-        return None if self.num_entries is None else [*range(0, self.num_entries, step), self.num_entries]
+        return None
 
     @abstractmethod
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:

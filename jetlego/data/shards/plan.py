@@ -58,6 +58,13 @@ class Plan:
     num_sources: int
     tasks: tuple[tuple[Piece, ...], ...]
 
+    @property
+    def num_entries(self) -> int | None:
+        """Entries of all tasks; None if there are files that must be read to know."""
+        stops = [(piece.start, piece.stop) for task in self.tasks for piece in task]
+        known = [stop - start for start, stop in stops if stop is not None]
+        return sum(known) if len(known) == len(stops) else None
+
     def signature(self, task: int) -> str:
         """Return what makes the shards of a task: options, versions, and the contents of its sources."""
         pieces = [

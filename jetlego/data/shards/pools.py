@@ -16,6 +16,8 @@ from jetlego.data.extras import optional
 from jetlego.data.shards.task import Done, Task, run_task
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, quoted
 
+Result = tuple[Task, list[Done]]
+
 _DASK = "dask://"
 _CONNECT = 10.0
 """Seconds within which a scheduler must answer."""
@@ -39,8 +41,8 @@ def check_executor(executor: str | None) -> None:
     optional("distributed", extra="cluster", task=f"--executor {executor}")
 
 
-def run_tasks(tasks: Sequence[Task], *, workers: int, executor: str | None) -> Iterator[list[Done]]:
-    """Yield what each task gives when it is done, in any order.
+def run_tasks(tasks: Sequence[Task], *, workers: int, executor: str | None) -> Iterator[Result]:
+    """Yield each task and its shards when it is done, in any order.
 
     Raises
     ------
@@ -52,11 +54,11 @@ def run_tasks(tasks: Sequence[Task], *, workers: int, executor: str | None) -> I
     if executor is not None:
         return _on_dask(tasks, executor.removeprefix(_DASK))
     if min(workers, len(tasks)) <= 1:
-        return map(run_task, tasks)
+        return ((task, run_task(task)) for task in tasks)
     return _in_processes(tasks, min(workers, len(tasks)))
 
 
-def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[list[Done]]:
+def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")  # forking after threads exist may hang
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         waiting = {pool.submit(run_task, task): task for task in tasks}
@@ -64,8 +66,7 @@ def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[list[Done]]:
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     done = future.result()
-                    del waiting[future]
-                    yield done
+                    yield waiting.pop(future), done
         except BrokenProcessPool as error:
             raise _lost(_under_way(waiting, workers)) from error
         finally:
@@ -95,14 +96,14 @@ def _lost(tasks: Sequence[Task]) -> DataError:
     return DataError("WORKER-LOST", f"a worker died, most likely at {places}", _HINT)
 
 
-def _on_dask(tasks: Sequence[Task], address: str) -> Iterator[list[Done]]:
+def _on_dask(tasks: Sequence[Task], address: str) -> Iterator[Result]:
     distributed = optional("distributed", extra="cluster", task=f"--executor {_DASK}{address}")
     client = _client(distributed, address)
     try:
         futures = {client.submit(run_task, task, pure=False): task for task in tasks}
         for future in distributed.as_completed(futures):
             try:
-                yield future.result()
+                yield futures[future], future.result()
             except distributed.KilledWorker as error:
                 raise _lost([futures[future]]) from error
     finally:

@@ -28,7 +28,8 @@ from jetlego.data.shards.standardise import fit_blocks
 from jetlego.data.shards.task import Done, Task
 from jetlego.errors import ConfigError, DataError, quoted
 
-Progress = Callable[[int], None]
+Progress = Callable[[int, int | None], None]
+"""Told of entries done and of all entries, None where that is not known; of 0 entries at first."""
 
 _BLOCK = 10_000
 """Jets whose inputs are in memory at a time while figures of standardisation are fitted."""
@@ -62,7 +63,7 @@ def prepare(
     overwrite
         Begin anew where the folder was made with other options or from other files.
     progress
-        Called with the number of jets of each finished task.
+        Called with the number of entries of each finished task, and of all.
     **options
         Of :class:`~jetlego.data.shards.options.Options`: ``schema``, ``classes``, ``columns``, ``where``,
         ``nonfinite``, ``max_constituents``, ``on_bad_file``, ``features``, ``standardise``, ``histories``,
@@ -133,10 +134,13 @@ def _run(
         for number, pieces in enumerate(plan.tasks)
     ]
     shards: list[Done] = []
-    for done in run_tasks(tasks, workers=workers, executor=executor):
+    total = plan.num_entries
+    if progress is not None:
+        progress(0, total)
+    for task, done in run_tasks(tasks, workers=workers, executor=executor):
         shards += done
         if progress is not None:
-            progress(sum(shard.num_jets for shard in done))
+            progress(sum(p.stop - p.start for p in task.pieces if p.stop is not None), total)
     return sorted(shards, key=lambda shard: shard.name)
 
 

@@ -14,6 +14,7 @@ from jetlego.data.schemas.schema import Schema, class_name
 from jetlego.data.screen import capped
 from jetlego.data.shards.codec import columns_of, decode
 from jetlego.data.shards.file import ShardFile
+from jetlego.data.shards.manifest import MANIFEST, read_signed
 from jetlego.errors import DataError, did_you_mean, quoted
 
 _ALWAYS = frozenset({"file_index", "event_index", "jet_index"})
@@ -39,6 +40,10 @@ class ShardReader(Reader):
         """Number of jets."""
         return int(self.file.about["jets"])
 
+    def cuts(self, step: int) -> list[int]:
+        """Return cuts exactly ``step`` apart; a shard has no storage units."""
+        return [*range(0, self.num_entries, step), self.num_entries]
+
     def chunks(self, start: int, stop: int | None, step: int | None) -> Iterator[Jets]:
         """Yield jets ``start:stop``; arrays lie in the mapped file."""
         end = self.num_entries if stop is None else min(stop, self.num_entries)
@@ -46,6 +51,20 @@ class ShardReader(Reader):
             jets = decode(self.file, first, min(first + (step or end), end), wanted=self._wants)
             jets = capped(jets, self.request.max_constituents, self.request.tally)
             yield _regrouped(jets, self.request.classes, self.file.about["options"]["classes"])
+
+    def verify(self) -> None:
+        """Compare the shard with its own digest, and with its folder's manifest where there is one.
+
+        Raises
+        ------
+        DataError
+            ``SHARD-HASH``.
+        """
+        digest, manifest = self.file.verify(), self.path.parent / MANIFEST
+        if manifest.is_file():
+            named = {shard["name"]: shard["sha256"] for shard in read_signed(manifest)["shards"]}
+            if named.get(self.path.name) != digest:
+                raise DataError("SHARD-HASH", f"{quoted(self.path)} is not the shard that the manifest names")
 
     def _wants(self, name: str) -> bool:
         return name in _ALWAYS or name.startswith("jet_") or self.request.wants(name)

@@ -88,10 +88,13 @@ def _write_all(task: Task, caught: list[warnings.WarningMessage]) -> list[Done]:
     options, done = task.options, list[Done]()
     encoder, tally = Encoder(options), Tally()
     for jets in _jets(task, tally):
-        if encoder.num_jets and encoder.num_jets + jets.num_jets > options.jets_per_shard:
+        start = 0
+        while encoder.num_jets + jets.num_jets - start > options.jets_per_shard:
+            stop = start + options.jets_per_shard - encoder.num_jets
+            encoder.add(jets.select(slice(start, stop)))
             done.append(_write(task, len(done), encoder, last=False, read=0, warnings=[]))
-            encoder = Encoder(options)
-        encoder.add(jets)
+            encoder, start = Encoder(options), stop
+        encoder.add(jets.select(slice(start, None)) if start else jets)
     found = [(id, text, number) for (id, text), number in tally.found.items()]
     found += [("BAD-FILE", f"skipped: {fault}", 1) for fault in tally.bad_files]
     found += _told(caught, task.pieces)
@@ -126,10 +129,10 @@ def _jets(task: Task, tally: Tally) -> Iterator[Jets]:
         max_constituents=options.max_constituents, tally=tally,
     )  # fmt: skip
     for piece in task.pieces:
-        window, step = Window(piece.start, piece.stop), min(STEP, options.jets_per_shard)
-        path, numbers = Path(piece.path), FileNumbers(piece.file_index)
+        window, numbers = Window(piece.start, piece.stop), FileNumbers(piece.file_index)
+        path = Path(piece.path)
         try:
-            for jets in file_chunks(path, numbers, options.schema_, request, window, step, options.where):
+            for jets in file_chunks(path, numbers, options.schema_, request, window, STEP, options.where):
                 uniform.check(jets, path, tally)
                 yield jets
         except DataError as error:

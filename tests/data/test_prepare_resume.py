@@ -1,0 +1,199 @@
+"""The same bytes after kills, with any number of workers and on a cluster; other options or files are refused."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from oracles.jet_files import jetclass_arrays, write_tree
+from oracles.prepared import FILES, OPTIONS, digests, prepared
+
+from jetlego.data.read import read_jets
+from jetlego.data.shards.prepare import prepare
+from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoWarning
+
+SMALL = {**OPTIONS, "jets_per_shard": 100}
+SCRIPT = """
+import sys
+from jetlego.data.shards.prepare import prepare
+if __name__ == "__main__":
+    prepare({files!r}, {folder!r}, workers={workers}, **{options!r})
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return digests(prepared(tmp_path_factory.mktemp("whole") / "shards", **SMALL))
+
+
+def start(script: Path, folder: Path, workers: int = 1) -> subprocess.Popen:
+    script.write_text(SCRIPT.format(files=FILES, folder=str(folder), workers=workers, options=SMALL))
+    return subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+
+
+def shards(folder: Path) -> dict[str, int]:
+    """Return {shard: inode}; a shard that is written again is another file."""
+    return {path.name: path.stat().st_ino for path in folder.glob("[0-9]*.shard")}
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_killed_in_the_midst_and_run_again(tmp_path, uninterrupted) -> None:
+    folder = tmp_path / "shards"
+    process = start(tmp_path / "run.py", folder)
+    wait_until(lambda: len(shards(folder)) >= 3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    before = shards(folder)
+    assert 3 <= len(before) < 20
+    assert not (folder / "manifest.json").exists()
+    with pytest.raises(DataError, match="prepared only in part") as caught:
+        read_jets(folder)
+    assert caught.value.id == "SHARD-MISSING"
+    (folder / f".tmp-{process.pid}-0-00000-003.shard").write_bytes(b"half")
+    damaged = min(before)
+    data = bytearray((folder / damaged).read_bytes())
+    data[-100] ^= 1
+    (folder / damaged).write_bytes(bytes(data))
+    prepared(folder, **SMALL)
+    assert digests(folder) == uninterrupted
+    after = shards(folder)
+    kept = [name for name, inode in before.items() if after[name] == inode]
+    assert len(kept) >= 2, "finished tasks are not done again"
+    prepared(folder, **SMALL)
+    assert shards(folder) == after, "a finished folder is left as it is"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_killed_at_random_instants_with_two_workers(tmp_path, uninterrupted, seed) -> None:
+    folder, rng = tmp_path / "shards", random.Random(seed)
+    for _ in range(3):
+        process = start(tmp_path / "run.py", folder, workers=2)
+        time.sleep(rng.uniform(0.5, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until(lambda group=process.pid: not group_lives(group))
+    prepared(folder, **SMALL)
+    assert digests(folder) == uninterrupted, f"seed {seed}"
+
+
+def group_lives(group: int) -> bool:
+    """Return whether workers outlive the process that began them."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_bytes(tmp_path, uninterrupted) -> None:
+    assert digests(prepared(tmp_path / "three", workers=3, **SMALL)) == uninterrupted
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_dask_cluster_gives_the_same_bytes(tmp_path, uninterrupted) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, local_directory=tmp_path / "dask"
+    ) as cluster:
+        address = cluster.scheduler_address.removeprefix("tcp://")
+        prepared(tmp_path / "shards", executor=f"dask://{address}", **SMALL)
+        assert digests(tmp_path / "shards") == uninterrupted
+        with pytest.raises(DataError) as caught:
+            prepare(FILES, tmp_path / "none", executor=f"dask://{address}", where="jet_pt > 1e9")
+        assert caught.value.id == "NO-JETS"
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_told_with_what_it_was_at(tmp_path) -> None:
+    folder = tmp_path / "shards"
+
+    def kill_one() -> None:
+        wait_until(lambda: len(shards(folder)) >= 1)
+        multiprocessing.active_children()[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(DataError, match=r"_val\.root entries \d+ to") as caught:
+        prepared(folder, workers=2, **SMALL)
+    killer.join()
+    assert caught.value.id == "WORKER-LOST"
+
+
+def test_other_options_and_files_are_refused_unless_overwritten(tmp_path) -> None:
+    source, folder = write_tree(tmp_path / "a.root", jetclass_arrays([2, 3, 4])), tmp_path / "shards"
+    prepare(source, folder)
+    first = digests(folder)
+    (folder / "notes.txt").write_text("mine")
+    for change, id in (({"histories": ["kt"]}, "RESUME-MISMATCH"), ({"values": "float16"}, "RESUME-MISMATCH")):
+        with pytest.raises(ConfigError, match=r"other options: .* -> ") as caught:
+            prepare(source, folder, **change)
+        assert caught.value.id == id
+    moved = shutil.copy(source, tmp_path / "moved.root")
+    prepare(moved, folder)  # the same bytes elsewhere are the same file
+    write_tree(tmp_path / "a.root", jetclass_arrays([2, 3, 4], seed=1))
+    with pytest.raises(DataError) as changed:
+        prepare(source, folder)
+    assert changed.value.id == "FILE-CHANGED"
+    prepare(source, folder, overwrite=True)
+    assert digests(folder)["manifest.json"] != first["manifest.json"]
+    assert (folder / "notes.txt").read_text() == "mine"
+    inner = shutil.copy(source, folder / "b.root")
+    with pytest.raises(ConfigError, match="lies in the folder"):
+        prepare(inner, folder, overwrite=True)
+
+
+def test_damaged_files_stop_or_are_noted(tmp_path) -> None:
+    good = write_tree(tmp_path / "a.root", jetclass_arrays([2, 3, 4]))
+    bad = tmp_path / "b.root"
+    bad.write_bytes(good.read_bytes()[:200])
+    with pytest.raises(DataError) as caught:
+        prepare([good, bad], tmp_path / "stop")
+    assert caught.value.id in ("BAD-FILE", "NO-TREE")
+    with pytest.warns(JetlegoWarning, match=r"skipped: .*b\.root"):
+        manifest = prepare([bad, good], tmp_path / "skip", on_bad_file="skip")
+    assert [warning["id"] for warning in manifest["warnings"]] == ["BAD-FILE"]
+    assert read_jets(tmp_path / "skip").jet["file_index"].tolist() == [1, 1, 1]
+
+
+def test_executors_that_are_not_there(tmp_path, monkeypatch) -> None:
+    for executor, error, id in (
+        ("slurm://x", ConfigError, "BAD-VALUE"), ("dask://", ConfigError, "BAD-VALUE"),
+    ):  # fmt: skip
+        with pytest.raises(error) as caught:
+            prepare(FILES, tmp_path / "a", executor=executor)
+        assert caught.value.id == id
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(EnvironmentFault, match=r"jetlego\[cluster\]") as missing:
+        prepare(FILES, tmp_path / "a", executor="dask://127.0.0.1:1")
+    assert missing.value.id == "DEPENDENCY"
+    assert not (tmp_path / "a").exists(), "told before any work"
+
+
+def test_options_are_checked_with_their_place(tmp_path) -> None:
+    (tmp_path / "p.yaml").write_text("features: kin\nhistorys: [kt]\n")
+    with pytest.raises(ConfigError, match=r"p\.yaml:2:1.*did you mean 'histories'") as caught:
+        prepare(FILES, tmp_path / "a", config=tmp_path / "p.yaml")
+    assert caught.value.id == "UNKNOWN-KEY"
+    for wrong in ({"histories": ["ktt"]}, {"momenta": "float16"}, {"jets_per_shard": 0}, {"schema": "nothing"}):
+        with pytest.raises(ConfigError) as fault:
+            prepare(FILES, tmp_path / "a", **wrong)
+        assert fault.value.id == "BAD-VALUE"
+    assert not (tmp_path / "a").exists()
