@@ -3,7 +3,8 @@
     h = encoder(x)    c = h_m    s_t = g(s_{t-1}, [y_{t-1}; c])    p(y_t) = softmax(W [s_t; c])
 
 after arXiv:1409.3215 and arXiv:1406.1078. With attention the context c_t of each step is the weighted sum of all h_i,
-with weights from s_{t-1} (arXiv:1409.0473).
+with weights from s_{t-1} (arXiv:1409.0473); where it may know its location, a convolution of the weights of the step
+before is added to the scores (arXiv:1506.07503), so that "one place further" holds at any length.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from jetlego.bricks.attention import Attention, ScoreName
 from jetlego.bricks.feedforward import Embed
-from jetlego.bricks.masks import blank
 from jetlego.bricks.recurrent import GRU
 from jetlego.bricks.registry import brick
 from jetlego.bricks.sampling import draw
@@ -35,6 +35,8 @@ class Seq2Seq(nn.Module):
         Width of both recurrent nets.
     attention
         One of the scores of ``score``, or None for the last state alone.
+    location
+        With attention: how many places away from where it looked it may be told to go; 0 goes by content alone.
     bidirectional
         Whether the encoder reads both ways.
 
@@ -45,7 +47,7 @@ class Seq2Seq(nn.Module):
     """
 
     def __init__(self, *, in_dim: int, symbols: int, hidden: int = 64, attention: ScoreName | None = None,
-                 bidirectional: bool = False) -> None:  # fmt: skip
+                 location: int = 0, bidirectional: bool = False) -> None:  # fmt: skip
         super().__init__()
         self.symbols, self.out_dim = symbols, symbols + 1
         self.encoder = GRU(in_dim=in_dim, hidden=hidden, bidirectional=bidirectional)
@@ -53,10 +55,12 @@ class Seq2Seq(nn.Module):
         self.start = nn.Linear(width, hidden)
         self.embed = Embed(categories=symbols + 1, out_dim=hidden)  # its row for unknown values is the begin
         self.cell = nn.GRUCell(hidden + width, hidden)
-        self.attention = None
+        self.attention = self.moves = None
         if attention is not None:
-            narrow = nn.Identity() if width == hidden else nn.Linear(width, hidden)
-            self.keys, self.attention = narrow, Attention(in_dim=hidden, query_dim=hidden, kind=attention)
+            self.keys = nn.Identity() if width == hidden else nn.Linear(width, hidden)
+            self.attention = Attention(in_dim=hidden, query_dim=hidden, kind=attention)
+        if attention is not None and location:
+            self.moves = nn.Conv1d(1, 1, 2 * location + 1, padding=location, bias=False)
         self.out = nn.Linear(hidden + width, self.out_dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, target: Tensor | None = None) -> Tensor:
@@ -74,19 +78,23 @@ class Seq2Seq(nn.Module):
         return torch.stack(rows, 1) if rows else x.new_zeros(x.shape[0], 0, self.out_dim)
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> State:
-        """Return the decoder's first state: (s, c), with attention (s, h, real (B, T))."""
+        """Return the decoder's first state: (s, c), with attention (s, h, real (B, T), weights (B, T))."""
         h = self.encoder(x, mask)
         ends = self._ends(h, mask)
         first = torch.tanh(self.start(ends))
         if self.attention is None:
             return first, ends
         mask = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
-        return first, h, mask
+        return first, h, mask, torch.zeros_like(h[..., 0])
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         """Return log-probabilities (B, symbols + 1) after ``token (B,)``, -1 at the begin, and the state."""
         s, *read = state
-        context = read[0] if self.attention is None else self._look(s, *read)
+        context = read[0]
+        if self.attention is not None:
+            h, mask, before = read
+            weight = self.attended(s, h, mask, before)
+            context, read = (weight.unsqueeze(1) @ h).squeeze(1), [h, mask, weight]
         s = self.cell(torch.cat([self.embed(token), context], -1), s)
         return self.out(torch.cat([s, context], -1)).log_softmax(-1), (s, *read)
 
@@ -108,13 +116,14 @@ class Seq2Seq(nn.Module):
             over = over | (token == self.symbols)
         return torch.stack(found, 1), torch.stack(scores, 1)
 
-    def attended(self, s: Tensor, h: Tensor, mask: Tensor) -> Tensor:
-        """Return the weights (B, T) with which a decoder in state ``s (B, hidden)`` looks at what was read."""
-        assert self.attention is not None
-        return self.attention.weights(s.unsqueeze(1), self.keys(h), mask).squeeze(1)
+    def attended(self, s: Tensor, h: Tensor, mask: Tensor, before: Tensor) -> Tensor:
+        """Return the weights (B, T) with which a decoder in state ``s (B, hidden)`` looks at what was read.
 
-    def _look(self, s: Tensor, h: Tensor, mask: Tensor) -> Tensor:
-        return (self.attended(s, h, mask).unsqueeze(1) @ blank(h, mask)).squeeze(1)
+        ``before (B, T)`` are the weights of the step before.
+        """
+        assert self.attention is not None
+        bias = self.moves(before.unsqueeze(1)) if self.moves is not None and before.shape[1] else None
+        return self.attention.weights(s.unsqueeze(1), self.keys(h), mask, bias=bias).squeeze(1)
 
     def _ends(self, h: Tensor, mask: Tensor | None) -> Tensor:
         """Return what both directions of the encoder know in the end, (B, width); zeros for an empty row."""

@@ -76,10 +76,10 @@ def test_the_gradient_of_the_remainder():
     assert torch.autograd.grad(cost(x).sum(), model.halt.bias)[0].abs() > 0
 
 
-@pytest.mark.parametrize("attention", [None, "additive", "cosine"])
-def test_decoding_agrees_with_scoring(attention):
+@pytest.mark.parametrize(("attention", "location"), [(None, 0), ("additive", 2), ("cosine", 0)])
+def test_decoding_agrees_with_scoring(attention, location):
     torch.manual_seed(0)
-    model = Seq2Seq(in_dim=3, symbols=4, hidden=6, attention=attention, bidirectional=True).double()
+    model = Seq2Seq(in_dim=3, symbols=4, hidden=6, attention=attention, location=location, bidirectional=True).double()
     x = torch.randn(30, 5, 3, dtype=torch.float64, generator=rng())
     mask = torch.arange(5) < torch.randint(0, 6, (30, 1), generator=rng(3))
     for generator in (None, rng(4)):
@@ -89,10 +89,19 @@ def test_decoding_agrees_with_scoring(attention):
         torch.testing.assert_close(scores, again * live, rtol=0, atol=1e-10)
         assert (tokens[~live] == 4).all()
     if attention:
-        s, h, real = model.read(x, mask)
-        weights = model.attended(s, h, real)
+        weights = model.attended(*model.read(x, mask))
         assert (weights[~mask] == 0).all()
         torch.testing.assert_close(weights.sum(1), mask.any(1).double())
+
+
+def test_attention_can_be_told_to_go_one_place_back():
+    model = Seq2Seq(in_dim=3, symbols=4, hidden=6, attention="dot", location=1).double()
+    with torch.no_grad():
+        model.moves.weight.copy_(torch.tensor([[[0.0, 0.0, 100.0]]]))
+    s, h, real, before = model.read(torch.zeros(1, 9, 3, dtype=torch.float64))
+    before[0, 6] = 1
+    weights = model.attended(s, h, real, before)
+    assert weights[0, 5].item() == pytest.approx(1)
 
 
 def test_seq2seq_needs_a_target():

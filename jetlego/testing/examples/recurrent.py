@@ -42,7 +42,7 @@ EXAMPLES = {
     "act/rnn": Example({"brick": "act", "hidden": 4, "cell": "rnn", "max_ponder": 1}, _IN, causal=True),
     "seq2seq": Example({"brick": "seq2seq", "symbols": 2, "hidden": 4}, _IN, _translation),
     "seq2seq/attention": Example(
-        {"brick": "seq2seq", "symbols": 2, "hidden": 4, "attention": "additive", "bidirectional": True},
+        {"brick": "seq2seq", "symbols": 2, "hidden": 4, "attention": "additive", "location": 1, "bidirectional": True},
         _IN, _translation,
     ),
 }  # fmt: skip
