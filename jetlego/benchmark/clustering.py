@@ -1,14 +1,11 @@
 """Clustering with full history: our kernel beside what users have today, on the same jets in one run.
 
 Today a history is read by walking FastJet's Python objects. Native FastJet, which keeps its history to itself, is
-timed too where a compiled program that does so is given.
+timed too where it is installed (``fastjet_native``).
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from jetlego.benchmark.fastjet_native import native_rates
 from jetlego.clustering.cluster import cluster
 from jetlego.clustering.threads import num_threads
 from jetlego.data.jets import Jets
-from jetlego.errors import EnvironmentFault
 
 ALGORITHMS = ("kt", "cambridge_aachen", "anti_kt")
 MOST_WALKED = 300
 """Jets that FastJet's Python objects are walked for; it takes about a millisecond each."""
 
 WALKING = "walking FastJet's Python objects"
-_NATIVE_LINE = re.compile(r"fastjet (\w+) (\w+): (\d+) jets/s")
 
 
 def measure(jets: Jets, *, native: Path | str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
@@ -37,17 +33,16 @@ def measure(jets: Jets, *, native: Path | str | None = None, repeats: int = 5) -
     jets
         Jets to cluster.
     native
-        A program that takes a file (int64 B, int64 jet_ptr[B + 1], float64 p4[P][4]) and prints lines
-        ``fastjet ALGORITHM STRATEGY: RATE jets/s`` of wall time.
+        A program that times native FastJet; by default as :func:`~jetlego.benchmark.fastjet_native.native_rates`.
     repeats
         Each figure is the best of that many runs.
 
     Notes
     -----
-    One thread against one thread in CPU time; native FastJet and several threads in wall time.
+    One thread against one thread in processor time, several threads in wall time.
     """
-    few = jets.select(np.arange(min(jets.num_jets, MOST_WALKED)))
-    rates = {} if native is None else _native_rates(Path(native), jets)
+    few = jets.select(np.unique(np.linspace(0, jets.num_jets - 1, min(jets.num_jets, MOST_WALKED)).astype(np.int64)))
+    rates = native_rates(jets, program=native)
     rows = []
     for algorithm in ALGORITHMS:
         rows += _rows(algorithm, jets, few, repeats)
@@ -81,7 +76,7 @@ def _rows_against_native(
     if not strategies:
         return []
     seconds = _seconds(
-        lambda: cluster(jets.p4, jets.jet_ptr, algorithm=algorithm, threads=1), time.perf_counter, repeats
+        lambda: cluster(jets.p4, jets.jet_ptr, algorithm=algorithm, threads=1), time.process_time, repeats
     )
     rows = [_row(f"{algorithm}, native FastJet, {strategy}", rate) for strategy, rate in strategies.items()]
     for strategy, rate in strategies.items():
@@ -104,16 +99,3 @@ def _seconds(work: Callable[[], object], clock: Callable[[], float], repeats: in
         work()
         times.append(clock() - start)
     return min(times)
-
-
-def _native_rates(program: Path, jets: Jets) -> dict[tuple[str, str], float]:
-    """Return {(algorithm, strategy): jets per second} as the native program prints them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "jets.bin"
-        arrays = np.array([jets.num_jets], np.int64), np.asarray(jets.jet_ptr, np.int64), np.asarray(jets.p4, "<f8")
-        path.write_bytes(b"".join(array.tobytes() for array in arrays))
-        try:
-            done = subprocess.run([program, path], capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError) as fault:
-            raise EnvironmentFault("NO-NATIVE", f"{program} does not run: {fault}") from fault
-    return {(name, strategy): float(rate) for name, strategy, rate in _NATIVE_LINE.findall(done.stdout)}

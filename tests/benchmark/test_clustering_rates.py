@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from oracles.sample_jets import some_jets
 
 from jetlego.benchmark.clustering import ALGORITHMS, WALKING, measure
+from jetlego.benchmark.fastjet_native import PROGRAM_VARIABLE, native_rates
 from jetlego.data.jets import Jets
 from jetlego.errors import EnvironmentFault
 
@@ -29,6 +31,7 @@ def few_jets() -> Jets:
 
 def test_every_algorithm_beside_walked_objects(monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    monkeypatch.setenv("PATH", "")  # no compiler, no native FastJet
     rows = measure(few_jets(), repeats=1)
     for algorithm in ALGORITHMS:
         mine = [row for row in rows if row["name"].startswith(algorithm + ",")]
@@ -49,6 +52,22 @@ def test_a_native_program_gets_the_same_jets(tmp_path, monkeypatch):
     native = [row for row in rows if row["reference"] == "native FastJet, Best"]
     assert len(native) == 1
     assert native[0]["rate"] / native[0]["ratio"] == pytest.approx(1000)
+
+
+def test_the_program_that_the_environment_names(tmp_path, monkeypatch):
+    program = tmp_path / "native"
+    program.write_text(PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv(PROGRAM_VARIABLE, str(program))
+    assert native_rates(few_jets()) == {("kt", "Best"): 1000.0}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("fastjet-config") is None, reason="FastJet's development files are not installed")
+def test_our_own_program_compiles():
+    rates = native_rates(few_jets())
+    assert {algorithm for algorithm, _ in rates} == set(ALGORITHMS)
+    assert {strategy for _, strategy in rates} == {"Best", "N2Plain"}
 
 
 def test_a_native_program_that_does_not_run(tmp_path):
