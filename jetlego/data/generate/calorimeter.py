@@ -11,6 +11,9 @@ from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.generate.smear import log_normal
 from jetlego.physics.kinematics import eta, phi
 
+_MIDDLE = 1 << 19
+"""Added to the number of a cell in pseudorapidity, so that it is positive and fits 20 bits."""
+
 
 @dataclass(frozen=True)
 class Calorimeter:
@@ -60,8 +63,9 @@ class Calorimeter:
     def _cells(self, p4: FloatArray, event: IntArray) -> tuple[IntArray, IntArray]:
         in_eta = np.floor(eta(p4) / self.cell_eta).astype(np.int64)
         in_phi = np.floor((phi(p4) + np.pi) * (self.num_phi / (2 * np.pi))).astype(np.int64) % self.num_phi
-        cells, row = np.unique(np.column_stack([event, in_eta, in_phi]), axis=0, return_inverse=True)
-        return cells, row.reshape(-1)
+        number, row = np.unique(((event << 20) + in_eta + _MIDDLE) * self.num_phi + in_phi, return_inverse=True)
+        rest, in_phi = np.divmod(number, self.num_phi)
+        return np.column_stack([rest >> 20, (rest & (1 << 20) - 1) - _MIDDLE, in_phi]), row.reshape(-1)
 
 
 def _massless(energy: FloatArray, eta: FloatArray, phi: FloatArray) -> FloatArray:

@@ -76,7 +76,9 @@ def _batch(
 ) -> JetTable:
     process = resolve_process(task.label)
     events = generator.next_events(count)
-    seen = reconstruct(events, generator.charge_of(events.pid), rng)
+    final, charge = events.status > 0, np.zeros(len(events.pid), np.int8)
+    charge[final] = generator.charge_of(events.pid[final])
+    seen = reconstruct(events, charge, rng)
     return jets_of_events(
         seen, candidates(events, process), process, task.selection,
         event_number=first_event + np.arange(events.num_events), event_weight=events.weight,

@@ -69,7 +69,7 @@ def reconstruct(events: Events, charge: IntArray, rng: np.random.Generator) -> C
     events
         Full event records.
     charge
-        (P,) charge of every entry in units of e.
+        (P,) charge of every entry in units of e; that of final particles matters alone.
     rng
         Source of all smearing; the same state and events give the same candidates.
     """

@@ -56,8 +56,10 @@ def events_from_batch(batch: Any) -> Events:
     entries = ak.flatten(batch.prt, axis=1)
     column = {name: ak.to_numpy(entries[name]) for name in ("id", "status", "daughter1", "daughter2")}
     p4 = np.stack([ak.to_numpy(entries.p[c]) for c in ("px", "py", "pz", "e")], axis=1)
-    made_at = entries.vProd  # None for what is made at the collision point
-    vertex = np.stack([ak.to_numpy(ak.fill_none(made_at[c], 0.0)) for c in ("px", "py", "pz")], axis=1)
+    vertex = np.zeros((len(p4), 3))
+    displaced = ~ak.to_numpy(ak.is_none(entries.vProd))  # None for what is made at the collision point
+    made_at = ak.drop_none(entries.vProd)
+    vertex[displaced] = np.stack([ak.to_numpy(made_at[c]) for c in ("px", "py", "pz")], axis=1)
     ptr = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(batch.prt, axis=1)))])
     daughters = np.stack([column["daughter1"], column["daughter2"]], axis=1)
     weight = ak.to_numpy(batch.info.weights[:, 0])

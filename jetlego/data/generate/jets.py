@@ -8,13 +8,14 @@ from jetlego.clustering.find_jets import EventJets, find_jets
 from jetlego.clustering.packed import offsets_of, rows_of
 from jetlego.conventions import JETCLASS_LABELS, FloatArray, IntArray
 from jetlego.data.generate.detector import Candidates
+from jetlego.data.generate.directions import Direction
 from jetlego.data.generate.kinds import FLAGS, MASS_OF_KIND
 from jetlego.data.generate.layout import CONSTITUENT_TYPES, JET_TYPES, JetTable
 from jetlego.data.generate.observables import jet_columns
 from jetlego.data.generate.processes import Process
 from jetlego.data.generate.selection import Selection
 from jetlego.data.generate.truth import QCD_CODE, Candidate
-from jetlego.physics.kinematics import delta_phi, delta_r, eta, phi, pt
+from jetlego.physics.kinematics import delta_phi, eta, phi, pt
 
 HARDEST_JETS = 2
 """Jets of an event that are looked at: further ones come from radiation, not from the hard process."""
@@ -46,42 +47,41 @@ def jets_of_events(
         candidates.p4, candidates.event_ptr, algorithm="anti_kt", radius=selection.radius,
         pt_min=selection.pt_min, engine="fastjet",
     )  # fmt: skip
-    matches = [_match(found, jet, truth, process, selection) for jet in range(found.num_jets)]
-    kept = np.array([jet for jet, match in enumerate(matches) if match is not None], np.int64)
+    jets = _in_window(found, selection).tolist()
+    matches = {jet: _match(found.p4[jet], truth[found.event[jet]], process, selection.radius) for jet in jets}
+    kept = np.array([jet for jet, match in matches.items() if match is not None], np.int64)
     rows, ptr = _members(candidates, found, kept)
     event = found.event[kept]
     return describe(
         candidates, rows, ptr, process, selection.radius,
-        [match for match in matches if match is not None], event_number[event], event_weight[event],
+        [match for match in matches.values() if match is not None], event_number[event], event_weight[event],
     )  # fmt: skip
 
 
-def _match(
-    found: EventJets, jet: int, truth: list[list[Candidate]], process: Process, selection: Selection
-) -> Candidate | None:
-    """Return what the jet is matched to, or None if it is outside the window or nothing fits."""
-    axis, event = found.p4[jet], int(found.event[jet])
-    if jet - found.event_ptr[event] >= HARDEST_JETS:
-        return None
-    if not (selection.pt_min < pt(axis) < selection.pt_max and abs(eta(axis)) < selection.eta_max):
-        return None
-    inside = [one for one in truth[event] if _contained(one, axis, selection.radius)]
+def _in_window(found: EventJets, selection: Selection) -> IntArray:
+    """Return the jets that are among the hardest of their event and inside the window."""
+    rank = np.arange(found.num_jets) - found.event_ptr[found.event]
+    hardness = pt(found.p4)
+    inside = (selection.pt_min < hardness) & (hardness < selection.pt_max)
+    return np.flatnonzero((rank < HARDEST_JETS) & inside & (np.abs(eta(found.p4)) < selection.eta_max))
+
+
+def _match(p4: FloatArray, truth: list[Candidate], process: Process, radius: float) -> Candidate | None:
+    """Return which of its event's candidates a jet is matched to, or None if nothing fits."""
+    axis = Direction.of(p4.tolist())
+    inside = [one for one in truth if _contained(one, axis, radius)]
     if not inside:
         return NO_PARTON if process.resonance == 0 else None
-    return min(inside, key=lambda one: _distance(one.p4, axis))
+    return min(inside, key=lambda one: axis.distance(one.p4.tolist()))
 
 
 NO_PARTON = Candidate(0, np.array([0.0, 0.0, 0.0, 0.0]), np.empty((0, 4)), QCD_CODE)
 """A QCD jet far from both hard partons, made by radiation: kept, with PDG code 0."""
 
 
-def _contained(one: Candidate, axis: FloatArray, radius: float) -> bool:
+def _contained(one: Candidate, axis: Direction, radius: float) -> bool:
     """Return whether the particle and all its visible decay products lie within ``radius`` of the jet axis."""
-    return bool(_distance(one.p4, axis) < radius and (_distance(one.products, axis) < radius).all())
-
-
-def _distance(p4: FloatArray, axis: FloatArray) -> FloatArray:
-    return delta_r(eta(p4), phi(p4), eta(axis), phi(axis))
+    return all(axis.distance(p4) < radius for p4 in (one.p4.tolist(), *one.products.tolist()))
 
 
 def _members(candidates: Candidates, found: EventJets, kept: IntArray) -> tuple[IntArray, IntArray]:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
+from jetlego.data.generate.directions import Direction
 from jetlego.data.generate.events import Events, daughter_rows, events_from_batch
 from jetlego.data.generate.processes import Process
 from jetlego.data.generate.selection import Selection
 from jetlego.data.generate.truth import Candidate, Record, candidate, hard_parton
 from jetlego.errors import EnvironmentFault, JetlegoError
-from jetlego.physics.kinematics import delta_r, eta, phi, pt
 
 COMMON = (
     "Beams:idA = 2212",
@@ -75,6 +76,12 @@ class Generator:
         return np.array([round(table.charge(int(code))) for code in codes], np.int8)[inverse]
 
 
+@cache
+def _fresh() -> Any:
+    """Return a Pythia of default settings that never runs: copying from it is quicker than reading its tables again."""
+    return load_pythia().Pythia("", False)
+
+
 def start_pythia(process: Process, selection: Selection, *, seed: int) -> Generator:
     """Return a Pythia that is ready to run.
 
@@ -90,8 +97,8 @@ def start_pythia(process: Process, selection: Selection, *, seed: int) -> Genera
     JetlegoError
         ``PYTHIA`` if a setting is refused or the start fails.
     """
-    module = load_pythia()
-    pythia = module.Pythia("", False)
+    module, fresh = load_pythia(), _fresh()
+    pythia = module.Pythia(fresh.settings, fresh.particleData, False)
     for setting in (*COMMON, *process.settings, *window_settings(process, selection), f"Random:seed = {seed}"):
         if not pythia.readString(setting):
             raise JetlegoError("PYTHIA", f"Pythia refuses the setting '{setting}'")
@@ -116,10 +123,11 @@ class ProcessRecord:
 
     def __init__(self, process: Any) -> None:
         self._process = process
+        self._pid = [process[row].id() for row in range(process.size())]
 
     def pid(self, row: int) -> int:
         """Return the PDG code of a row."""
-        return self._process[row].id()
+        return self._pid[row]
 
     def daughters(self, row: int) -> range | tuple[int, ...]:
         """Return the rows of the daughters."""
@@ -134,13 +142,13 @@ class ProcessRecord:
 
 def may_give_jet(one: Candidate, selection: Selection) -> bool:
     """Return whether the decay products of a hard process can still end in a jet of the window."""
-    visible = one.products.sum(axis=0)
-    if not SOFTER * selection.pt_min < pt(visible) < HARDER * selection.pt_max:
+    visible = Direction.of(one.products.sum(axis=0).tolist())
+    if not SOFTER * selection.pt_min < visible.pt < HARDER * selection.pt_max:
         return False
-    if abs(eta(visible)) > selection.eta_max + FORWARD:
+    if abs(visible.eta) > selection.eta_max + FORWARD:
         return False
-    distance = delta_r(eta(one.products), phi(one.products), eta(visible), phi(visible))
-    return bool(distance.max() < selection.radius + WIDER)
+    reach = selection.radius + WIDER
+    return all(visible.distance(product) < reach for product in one.products.tolist())
 
 
 def _veto(module: Any, process: Process, selection: Selection) -> Any:

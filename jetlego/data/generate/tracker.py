@@ -35,13 +35,13 @@ arXiv:1405.6569, figure 15 for 0.5 < pT < 135 GeV; the fits are within 16 % of e
 
 def track_is_found(p4: FloatArray, kind: IntArray, charge: IntArray, rng: np.random.Generator) -> BoolArray:
     """Return a mask of the particles (P, 4) that leave a track that is found."""
-    endcap = (np.abs(eta(p4)) > BARREL_ETA).astype(int)
-    hard = (pt(p4) > 1.0).astype(int)
+    far, transverse = np.abs(eta(p4)), pt(p4)
+    endcap, hard = (far > BARREL_ETA).astype(int), (transverse > 1.0).astype(int)
     efficiency = np.zeros(len(p4))
     for number, table in _EFFICIENCY.items():
         of_kind = kind == number
-        efficiency[of_kind] = np.array(table)[endcap, hard][of_kind]
-    inside = (np.abs(eta(p4)) < TRACKER_ETA) & (pt(p4) > LOWEST_TRACK_PT) & (charge != 0)
+        efficiency[of_kind] = np.array(table)[endcap[of_kind], hard[of_kind]]
+    inside = (far < TRACKER_ETA) & (transverse > LOWEST_TRACK_PT) & (charge != 0)
     return inside & (rng.random(len(p4)) < efficiency)
 
 
@@ -80,12 +80,12 @@ def measure_tracks(
 
 def pt_resolution(p4: FloatArray, kind: IntArray) -> FloatArray:
     """Return the relative resolution of the tracks' transverse momentum; for electrons the calorimeter's if better."""
-    region = np.searchsorted(_ETA_EDGES, np.abs(eta(p4)))
+    region, transverse = np.searchsorted(_ETA_EDGES, np.abs(eta(p4))), pt(p4)
     resolution = np.zeros(len(p4))
     for number, table in _RESOLUTION.items():
-        constant, slope = np.array(table)[region].T
         of_kind = kind == number
-        resolution[of_kind] = np.hypot(constant, slope * pt(p4))[of_kind]
+        constant, slope = np.array(table)[region[of_kind]].T
+        resolution[of_kind] = np.hypot(constant, slope * transverse[of_kind])
     electron = kind == ELECTRON
     by_cells = FINE.resolution(p4[electron]) / p4[electron, 3]
     resolution[electron] = np.minimum(resolution[electron], by_cells)
@@ -94,11 +94,11 @@ def pt_resolution(p4: FloatArray, kind: IntArray) -> FloatArray:
 
 def impact_errors(p4: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the resolutions of d0 and dz in mm."""
-    region = np.searchsorted(_IMPACT_ETA_EDGES, np.abs(eta(p4)))
+    region, transverse = np.searchsorted(_IMPACT_ETA_EDGES, np.abs(eta(p4))), pt(p4)
     errors = []
     for table in (_D0_ERROR, _DZ_ERROR):
         constant, slope, power = table[region].T
-        errors.append(np.hypot(constant, slope * pt(p4) ** -power))
+        errors.append(np.hypot(constant, slope * transverse**-power))
     return errors[0], errors[1]
 
 
