@@ -45,6 +45,7 @@ class DataConfig(Section):
     features: str | list[str] = Field("kin", description="a named feature set, or columns")
     where: str | None = Field(None, description="keep only jets that fulfil this expression")
     max_jets: int | None = Field(None, ge=1, description="read at most this many jets a split")
+    train_jets: int | None = Field(None, ge=1, description="learn from this many only; val and test stay whole")
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train used where val is empty")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
     flatten_pt: bool = Field(False, description="weight training jets to one flat pT spectrum in every class")

@@ -87,6 +87,7 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
     if missing:
         train, cut = _part(train, missing)
         parted.update(cut)
+    train = _some(train, config.train_jets)
     _require_every_class(np.bincount(train.label, minlength=len(config.classes)), config)
     return Splits(train, parted["val"], parted["test"], origin)
 
@@ -95,11 +96,14 @@ def read_labeled(
     paths: Sequence[str], config: DataConfig, *, origin: Origin | None = None, use: Use = "validate"
 ) -> Jets:
     """Read the jets of ``paths`` with the classes and the selection of the configuration."""
-    jets = (origin or Origin.of(config)).read(paths, use)
-    if config.max_jets is not None and jets.num_jets > config.max_jets:
-        order = shuffled(np.arange(config.max_jets), num_samples=jets.num_jets, seed=_SPLIT_SEED, epoch=1)
-        jets = jets.select(np.sort(order))
-    return jets
+    return _some((origin or Origin.of(config)).read(paths, use), config.max_jets)
+
+
+def _some(jets: Jets, most: int | None) -> Jets:
+    """Return ``most`` jets in their order, drawn alike for all runs."""
+    if most is None or jets.num_jets <= most:
+        return jets
+    return jets.select(np.sort(shuffled(np.arange(most), num_samples=jets.num_jets, seed=_SPLIT_SEED, epoch=1)))
 
 
 def open_splits(
@@ -136,6 +140,8 @@ def open_splits(
         sources |= {name: origin.source(paths["train"], _use(name)) for name in missing}
     if config.max_jets is not None:
         found = {name: index.first(config.max_jets, seed=_SPLIT_SEED) for name, index in found.items()}
+    if config.train_jets is not None:
+        found["train"] = found["train"].first(config.train_jets, seed=_SPLIT_SEED)
     _require_every_class(found["train"].counts[:, :-1].sum(axis=0), config)
     made = {name: StreamedSplit(sources[name], found[name], settings) for name in ("train", "val", "test")}
     return Splits(made["train"], made["val"], made["test"], origin)

@@ -168,6 +168,13 @@ def test_splits_share_no_jet(small_config):
     assert splits.val.num_jets == pytest.approx(0.1 * total, abs=1)
 
 
+def test_fewer_training_jets_leave_the_other_splits_whole(small_config):
+    data = small_config().data
+    whole, few = read_splits(data), read_splits(data.model_copy(update={"train_jets": 100}))
+    assert (few.train.num_jets, few.val.num_jets, few.test.num_jets) == (100, whole.val.num_jets, whole.test.num_jets)
+    assert set(few.train.jet["jet_pt"]) < set(whole.train.jet["jet_pt"])
+
+
 def test_two_processes_train_one_model(tmp_path, small_config):
     """A real second process: each rank takes half of each batch; without dropout the model is that of one process."""
     histories = []
