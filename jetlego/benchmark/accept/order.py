@@ -65,7 +65,7 @@ def _along(mean: tuple[float, float], unit: tuple[float, float]) -> float:
 
 
 @task("soft_rank", published=None, source="none; five MNIST numbers in arXiv:1905.11885: 0.917 right (unverified)",
-      gate=">= 0.95", minutes=1, figure="spearman")  # fmt: skip
+      gate=">= 0.95", minutes=1, figure="spearman", bricks=["soft_rank", "spearman"])  # fmt: skip
 def learn_order(seed: int) -> float:
     """Spearman correlation of learned with true order, 5 hidden scores seen through noisy non-linear pair features."""
     net, rng = mlp(2, 64, 64, 1), generator(seed)
