@@ -83,6 +83,8 @@ def test_any_range_is_there_at_once(folder, whole, start, stop) -> None:
     expected = SCALERS["robust"].fit(table).apply(table)[whole.jet_ptr[start] : whole.jet_ptr[stop]]
     assert shards.inputs_of(start, stop).dtype == np.float32
     np.testing.assert_allclose(shards.inputs_of(start, stop), expected, rtol=1e-6, atol=1e-6)
+    raw = table[whole.jet_ptr[start] : whole.jet_ptr[stop]]
+    assert np.array_equal(shards.inputs_of(start, stop), shards.standardisation.apply(raw))
     history, again = shards.history(start, stop), cluster(some.p4, some.jet_ptr, algorithm="kt")
     for name in ("parents", "dij", "node_p4", "node_ptr"):
         assert np.array_equal(getattr(history, name), getattr(again, name)), name

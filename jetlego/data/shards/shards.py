@@ -20,6 +20,7 @@ from jetlego.data.scaling import Scaler, scaler_from_dict
 from jetlego.data.shards.codec import decode, stored_inputs
 from jetlego.data.shards.file import ShardFile
 from jetlego.data.shards.manifest import folder_of, read_manifest
+from jetlego.data.shards.standardise import standardised
 from jetlego.errors import ConfigError, DataError, did_you_mean, quoted
 
 _OPEN = 256
@@ -181,10 +182,3 @@ class Shards:
                 self._open.popitem(last=False)
         self._open.move_to_end(at)
         return self._open[at]
-
-
-def standardised(table: FloatArray, scaler: Scaler) -> FloatArray:
-    """Return ``(x - center) / scale`` as float32, NaN and infinite values as 0."""
-    scaled = table - scaler.center.astype(np.float32)
-    scaled /= scaler.scale.astype(np.float32)
-    return np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
