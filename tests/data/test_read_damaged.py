@@ -121,8 +121,8 @@ REAL = {
     "data/formats/uproot-HZZ-zlib.root": (HZZ, 120), "data/formats/uproot-HZZ-zstd.root": (HZZ, 120),
     "data/formats/nano_dy_rntuple.root": ("nanoaod", 10), "data/formats/nano_dy.root": ("nanoaod", 10),
     "data/formats/events_delphes_higgs2p_example.root": ("delphes:JetPUPPIAK8", 25),
-    "data/formats/testHepMC.dat": ("auto", 60), "data/formats/events-ee-Z.hepmc3.gz": ("auto", 40),
-    "data/formats/Pythia-PtMin1000-LHC-10ev.dat": ("auto", 60),
+    "data/formats/testHepMC.dat": ("auto", 30), "data/formats/events-ee-Z.hepmc3.gz": ("auto", 20),
+    "data/formats/Pythia-PtMin1000-LHC-10ev.dat": ("auto", 15),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Only exact names reach uproot, never expressions, which it would hand to Python'
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -22,6 +23,8 @@ from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
 
 _SOURCE = uproot.MultithreadedFileSource
 _TREE, _NTUPLE = "TTree", "ROOT::RNTuple"
+_SMALL, _LARGE = struct.Struct(">iii"), struct.Struct(">iiq")
+_LARGE_VERSION = (1_000_000).to_bytes(4, "big")
 _SERVICE_TREES = frozenset({"Runs", "LuminosityBlocks", "MetaData", "ParameterSets"})
 
 
@@ -157,9 +160,24 @@ def _open(path: Path) -> Any:
     head = first_bytes(path)
     if not head.startswith(b"root"):
         raise not_what_it_says(path, "root", head)
+    _refuse_cut(path, head)
     with damage_told(path, "cannot be opened as ROOT"):
         # plain reads in the calling thread: faster than uproot's default, which fetches through threads of its own
         return uproot.open(path, object_cache=None, array_cache=None, handler=_SOURCE, use_threads=False)
+
+
+def _refuse_cut(path: Path, head: bytes) -> None:
+    """Raise ``BAD-FILE`` for a file that is shorter than its header says: what is read of it may well be there.
+
+    ROOT's file header is: four letters, version, begin, end; the end has 8 bytes in files of 2 GB and more, whose
+    version is above 1,000,000 (root.cern, "io" specification, TFile).
+    """
+    if len(head) < 4 + _LARGE.size:
+        return
+    *_, end = _LARGE.unpack_from(head, 4) if head[4:8] >= _LARGE_VERSION else _SMALL.unpack_from(head, 4)
+    size = path.stat().st_size
+    if size < end:
+        raise DataError("BAD-FILE", f"{quoted(path)} is cut short: it has {size} bytes of {end}")
 
 
 def _get(file: Any, path: Path, name: str) -> Any:
