@@ -2,8 +2,10 @@
 
 uproot's rate is that of reading the same branches and doing nothing with them. weaver-core is timed too where a Python
 that has it is given (``JETLEGO_WEAVER_PYTHON``, or ``.peer/bin/python`` in the working folder); everything takes turns
-in one run. Prepared shards are read in one thread, batch after batch: packed jets with all their columns, momenta in
-double precision, and the float32 inputs of their constituents, standardised.
+in one run. A worker of ours is one process of two threads, one that decodes and one that transforms and pads; weaver's
+is a process that does both, beside one that collects its batches; uproot decodes in one thread. Prepared shards are
+read in one thread, batch after batch: packed jets with all their columns, momenta in double precision, and the float32
+inputs of their constituents, standardised.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uproot
 
+from jetlego.benchmark.loader_memory import measure_memory
 from jetlego.data.files import container_of, find_files
 from jetlego.data.shards.prepare import prepare
 from jetlego.data.shards.shards import Shards
@@ -32,6 +36,7 @@ WEAVER_BEST = "weaver, best fetch_step"
 BATCH = 512
 SHARDS = f"jetlego, prepared shards in batches of {BATCH}"
 
+_REPEATS = (1, 10)
 _PEER = Path(__file__).with_name("weaver_peer.py")
 _CONFIG = Path(__file__).with_name("loader.yaml")
 
@@ -39,38 +44,37 @@ _CONFIG = Path(__file__).with_name("loader.yaml")
 def measure_files(
     paths: Sequence[str], *, config: str | Path | None = None, peer: str | Path | None = None, rounds: int = 3
 ) -> list[dict[str, Any]]:
-    """Return rows ``{name, rate, unit, reference, ratio}`` in jets per second of wall time, the best of ``rounds``.
+    """Return rows ``{name, rate, unit, reference, ratio, spread}`` in jets per second of wall time, best of ``rounds``.
+
+    ``ratio`` is the median of the ratios of each round, ``spread`` their least and largest. The last rows are peak
+    memory in MB, of the files once and ten times over.
 
     Parameters
     ----------
     paths
-        ROOT files with JetClass names.
+        ROOT files with JetClass names; a weaver configuration among them (``.yaml``) is used as ``config``.
     config
         Weaver configuration; default: the 17 features of JetClass, computed from momenta.
     peer
         Python with weaver-core.
     """
-    files = find_files(list(paths))
+    config = next((path for path in paths if str(path).endswith(".yaml")), config)
+    files = find_files([path for path in paths if not str(path).endswith(".yaml")])
     if any(container_of(path) != "root" for path in files):
         raise ConfigError("BAD-VALUE", "the loader is measured on ROOT files")
     loaded = load_weaver_config(config or _CONFIG)
     with tempfile.TemporaryDirectory() as folder:
         prepare(files, folder, features="kin" if config else "full")
         contestants = {**_contestants(loaded, files), SHARDS: lambda: _mapped(Shards(folder))}
-        return _rows(_best(contestants, lambda: _peer_rates(_peer_python(peer), loaded.path, files), rounds))
+        rates = _rates(contestants, lambda: _peer_rates(_peer_python(peer), loaded.path, files), rounds)
+    return [*_rows(rates), *measure_memory(loaded.path, files, batch=BATCH, repeats=_REPEATS)]
 
 
-def _best(
+def _rates(
     contestants: Mapping[str, Callable[[], int]], peers: Callable[[], Mapping[str, float]], rounds: int
-) -> dict[str, float]:
-    """Return {name: best rate}; everything takes its turn in each round."""
-    best: dict[str, float] = {}
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            best[name] = max(best.get(name, 0.0), _rate(run))
-        for name, rate in peers().items():
-            best[name] = max(best.get(name, 0.0), rate)
-    return best
+) -> list[dict[str, float]]:
+    """Return {name: rate} of each round, in which everything takes its turn."""
+    return [{**{name: _rate(run) for name, run in contestants.items()}, **peers()} for _ in range(rounds)]
 
 
 def _mapped(shards: Shards) -> int:
@@ -136,16 +140,16 @@ def _peer_rates(python: Path | None, config: Path, files: Sequence[Path]) -> dic
     return {WEAVER_BEST: max(rates.values()), WEAVER_DEFAULT: rates["0.01"]}
 
 
-def _rows(best: Mapping[str, float]) -> list[dict[str, Any]]:
-    rows = [_row(name, best[name]) for name in (DECODING, WEAVER_BEST, WEAVER_DEFAULT) if name in best]
-    ours = [name for name in best if name.startswith("jetlego")]
-    for name in ours:
-        for reference in (DECODING, WEAVER_BEST, WEAVER_DEFAULT):
-            if reference in best:
-                rows.append(_row(name, best[name], reference, best[reference]))
-    return rows
+def _rows(rounds: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    references = [name for name in (DECODING, WEAVER_BEST, WEAVER_DEFAULT) if name in rounds[0]]
+    rows = [_row(name, rounds) for name in references]
+    ours = [name for name in rounds[0] if name.startswith("jetlego")]
+    return rows + [_row(name, rounds, reference) for name in ours for reference in references]
 
 
-def _row(name: str, rate: float, reference: str | None = None, of: float | None = None) -> dict[str, Any]:
-    ratio = None if of is None else rate / of
-    return {"name": name, "rate": rate, "unit": "jets/s", "reference": reference, "ratio": ratio}
+def _row(name: str, rounds: Sequence[Mapping[str, float]], reference: str | None = None) -> dict[str, Any]:
+    row = {"name": name, "rate": max(rates[name] for rates in rounds), "unit": "jets/s", "reference": reference}
+    if reference is None:
+        return {**row, "ratio": None, "spread": None}
+    ratios = [rates[name] / rates[reference] for rates in rounds]
+    return {**row, "ratio": float(np.median(ratios)), "spread": [min(ratios), max(ratios)]}

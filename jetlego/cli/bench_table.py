@@ -16,6 +16,9 @@ def speed_table(rows: Rows) -> Table:
     for row in rows:
         ratio = row.get("ratio")
         words = "" if ratio is None else f"{ratio:.3g}"
+        if row.get("spread") is not None:
+            low, high = row["spread"]
+            words += f" ({low:.3g} to {high:.3g})"
         table.add_row(row["name"], f"{row['rate']:,.0f}", row["unit"], words, row.get("reference") or "")
     return table
 

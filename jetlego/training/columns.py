@@ -1,15 +1,16 @@
-"""Which columns of a file a run needs: found by preparing a few jets and noting what is looked at."""
+"""Which columns of a file a run needs: those without which a few jets come out otherwise."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from jetlego.data.jets import Jets
+from jetlego.errors import JetlegoError
+from jetlego.structures.store import JetStore
 
 CARRIED = ("jet_pt", "jet_eta", "jet_phi", "jet_mass", "jet_energy", "jet_sdmass", "jet_nparticles")
 """Columns of jets that every run keeps, for its predictions."""
@@ -20,39 +21,44 @@ SUMS = frozenset({"jet_pt", "jet_eta", "jet_phi", "jet_energy", "jet_mass", "jet
 _OWN = frozenset({"file_index", "event_index", "jet_index"})
 
 
-class _Watched(Mapping[str, np.ndarray]):
-    """Columns that note which of them are looked at."""
+def needed_columns(jets: Jets, prepare: Callable[[Jets], JetStore]) -> tuple[str, ...]:
+    """Return the columns that must be read, with those that every run keeps.
 
-    def __init__(self, columns: Mapping[str, np.ndarray], seen: set[str]) -> None:
-        self.columns, self.seen = columns, seen
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        values = self.columns[name]
-        self.seen.add(name)
-        return values
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.columns
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-
-def needed_columns(jets: Jets, prepare: Callable[[Jets], Any]) -> tuple[str, ...]:
-    """Return the columns of ``jets`` that ``prepare`` looks at, and those that every run keeps.
-
-    A preparation that copies all columns is taken to need them all. Columns that follow from others stand among them,
-    though no file may store them.
+    Each column is left out in turn, and stays out if what is prepared of a few jets is the same to the last bit. Where
+    one of two columns would do, such as a code and a flag, one of them is thus kept.
     """
-    seen: set[str] = set()
-    watched = replace(jets, constituents=_Watched(jets.constituents, set()), jet=_Watched(jets.jet, set()))
-    # the checks of Jets itself have looked at everything: only from here on it counts
-    watched.constituents.seen, watched.jet.seen = seen, seen
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few jets may well have a constant feature
-        prepare(watched)
-    found = [*jets.constituents, *jets.jet]
-    return tuple(name for name in found if (name in seen or name in CARRIED) and name not in _OWN)
+        wanted = list(_arrays(prepare(jets)))
+        names = [name for name in (*jets.constituents, *jets.jet) if name not in _OWN]
+        doubtful = [name for name in names if name not in CARRIED]
+        if _same(_without(jets, doubtful), prepare, wanted):
+            doubtful = names = [name for name in names if name in CARRIED]
+        for name in doubtful:
+            fewer = _without(jets, [name])
+            if name not in CARRIED and _same(fewer, prepare, wanted):
+                jets, names = fewer, [other for other in names if other != name]
+    return tuple(names)
+
+
+def _without(jets: Jets, names: list[str]) -> Jets:
+    constituents = {name: values for name, values in jets.constituents.items() if name not in names}
+    return replace(jets, constituents=constituents, jet={n: v for n, v in jets.jet.items() if n not in names})
+
+
+def _same(jets: Jets, prepare: Callable[[Jets], JetStore], wanted: list[np.ndarray]) -> bool:
+    try:
+        found = list(_arrays(prepare(jets)))
+    except JetlegoError:
+        return False
+    return len(found) == len(wanted) and all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(found, wanted, strict=True)
+    )
+
+
+def _arrays(store: JetStore) -> Iterator[np.ndarray]:
+    """Yield whatever of a store follows from columns."""
+    parts = [store.constituents, store.p4, store.weight, *store.jet.values()]
+    for tree in store.trees.values():
+        parts += [tree.features, tree.targets, tree.pair_values]
+    yield from (part for part in parts if part is not None)

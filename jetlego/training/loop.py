@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -83,6 +84,8 @@ class Trainer:
         Run folder; ``log.jsonl`` and ``checkpoints/`` are written there.
     observer
         Told of progress.
+    notes
+        What each line of the log shall say besides.
     """
 
     def __init__(
@@ -95,8 +98,10 @@ class Trainer:
         fabric: Fabric,
         folder: Path,
         observer: Observer,
+        notes: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.config, self.train, self.val, self.fabric, self.observer = config, train, val, fabric, observer
+        self.notes = notes
         self.task = Classification.from_config(config)
         self.model, self.optimizer = fabric.setup(model, make_optimizer(model, config.training.optimizer))
         decay = config.training.average
@@ -217,6 +222,7 @@ class Trainer:
             "jets_per_second": round(progress.jets_seen / max(progress.seconds, 1e-9), 1),
             "skipped": progress.skipped_steps,
             **self.train.figures(),
+            **self.notes,
         }
         chosen = figures[self.config.training.select]
         value = -math.inf if chosen is None else (-chosen if self.config.training.select == "loss" else chosen)

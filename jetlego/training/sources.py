@@ -18,6 +18,7 @@ from jetlego.data.tally import Tally
 from jetlego.data.weaver import WeaverConfig, load_weaver_config
 from jetlego.data.weaver.source import WeaverSource, finished_config
 from jetlego.errors import DataError
+from jetlego.structures.store import JetStore
 from jetlego.training.columns import SUMS, needed_columns
 from jetlego.training.config import DataConfig
 
@@ -86,8 +87,8 @@ class Origin:
             raise bad
         return Jets.concatenate([part for part in parts if isinstance(part, Jets)])
 
-    def narrowed(self, prepare: Callable[[Jets], Any]) -> Origin:
-        """Return an origin that reads no more columns than ``prepare`` looks at and every run keeps."""
+    def narrowed(self, prepare: Callable[[Jets], JetStore]) -> Origin:
+        """Return an origin that reads no more columns than ``prepare`` needs and every run keeps."""
         if self.weaver is not None:
             return self
         try:

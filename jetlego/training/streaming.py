@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,13 +12,16 @@ import numpy as np
 from jetlego.data.ahead import one_ahead
 from jetlego.data.jets import Jets
 from jetlego.data.stream import BlockIndex, EpochOrder, Readers, ShuffleMeter, Slice, Source, portions
-from jetlego.errors import DataError
+from jetlego.errors import DataError, JetlegoWarning
 from jetlego.structures.batch import JetBatch
 from jetlego.structures.store import JetStore
 from jetlego.training.batches import Batches, Place, StoreBatches
 from jetlego.training.config import StreamConfig
 
 Prepare = Callable[[Jets], JetStore]
+
+FAIR = 0.8
+"""Shuffle quality below which a training is warned."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,9 @@ class StreamBatches(Batches):
     def figures(self) -> dict[str, Any]:
         """Return how well the batches of the last epoch were shuffled; 1 is ideal, see :class:`ShuffleMeter`."""
         found = {} if self._meter is None else self._meter.figures()
+        if found.get("quality", 1.0) < FAIR:
+            what = f"shuffle quality {found['quality']:.2f}, 1 is ideal: batches hold too few classes or files"
+            warnings.warn(JetlegoWarning("SHUFFLE", f"{what}; choose a larger data.stream.pool"), stacklevel=2)
         return {f"shuffle_{name}": round(value, 4) for name, value in found.items()}
 
     def close(self) -> None:

@@ -104,7 +104,8 @@ def _fit(
     if fabric.is_global_zero:
         write_atomic(folder / "config.yaml", to_yaml(config.resolved()))
         write_atomic(folder / "preprocessing.json", json.dumps(recipe.to_dict()))
-    trainer = Trainer(config, model, *batches, fabric=fabric, folder=folder, observer=observer)
+    notes = {"skipped_files": len(splits.origin.skipped)} if splits.origin.skipped else {}
+    trainer = Trainer(config, model, *batches, fabric=fabric, folder=folder, observer=observer, notes=notes)
     checkpoint = CheckpointStore(folder / "checkpoints").latest() if resume else None
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -141,8 +142,9 @@ def write_test_results(run: Run, splits: AnySplits) -> None:
             "parameters": sum(p.numel() for p in run.model.parameters()),
             "jets": {name: getattr(splits, name).num_jets for name in ("train", "val", "test")},
             "seed": run.config.training.seed,
+            "skipped_files": len(splits.origin.skipped),
+            "skipped_because": splits.origin.skipped,
         },
-        "data": {"skipped_files": len(splits.origin.skipped), "skipped": splits.origin.skipped},
         "environment": environment(),
     }
     write_atomic(run.folder / "metrics.json", json.dumps(metrics, indent=1))

@@ -12,12 +12,15 @@ def test_rows_name_what_was_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JETLEGO_WEAVER_PYTHON", raising=False)
     rows = loader.measure_files([str(shared("golden/jetclass_mini.root"))], rounds=1)
-    assert [set(row) for row in rows] == [{"name", "rate", "unit", "reference", "ratio"}] * 4
-    assert {row["unit"] for row in rows} == {"jets/s"}
+    assert [set(row) for row in rows] == [{"name", "rate", "unit", "reference", "ratio", "spread"}] * 6
+    assert [row["unit"] for row in rows] == ["jets/s"] * 4 + ["MB"] * 2
     assert rows[0]["reference"] is None
-    for row in rows[1:]:
+    for row in rows[1:4]:
         assert row["reference"] == loader.DECODING
-        assert row["ratio"] == row["rate"] / rows[0]["rate"]
+        assert row["ratio"] == row["rate"] / rows[0]["rate"] == row["spread"][0] == row["spread"][1]
+    few, many = rows[4:]
+    assert (few["name"].split()[4:6], many["name"].split()[4:6]) == (["1", "files,"], ["10", "files,"])
+    assert 0 < many["ratio"] < 3
 
 
 def test_a_peer_without_weaver_is_told(tmp_path, monkeypatch):

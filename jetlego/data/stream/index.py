@@ -16,6 +16,9 @@ from jetlego.data.stream.readers import Readers
 from jetlego.data.stream.source import Block, Source
 from jetlego.errors import DataError
 
+FEWEST = 8
+"""Blocks of the smallest pool."""
+
 
 @dataclass(frozen=True)
 class BlockIndex:
@@ -53,8 +56,9 @@ class BlockIndex:
         return np.array([block.file for block in self.blocks], np.int64)
 
     def order(self, pool_size: int, *, seed: int, epoch: int) -> EpochOrder:
-        """Return the order of an epoch over these blocks."""
-        return EpochOrder(self.num_jets, self.group, pool_size, seed, epoch)
+        """Return the order of an epoch; a pool holds at least ``FEWEST`` blocks, or it would mix too little."""
+        least = FEWEST * -(-self.total // len(self.blocks))
+        return EpochOrder(self.num_jets, self.group, max(pool_size, least), seed, epoch)
 
     def select(self, chosen: IntArray) -> BlockIndex:
         """Return the index of some blocks alone."""
@@ -69,7 +73,7 @@ class BlockIndex:
             ``NO-JETS`` if there are too few blocks for that.
         """
         order = self.order(max(1, self.total), seed=seed, epoch=0)
-        edges = np.cumsum([0.0, *shares]) * self.total
+        edges = np.round(np.cumsum([0.0, *shares]) * self.total)
         cuts = [*np.searchsorted(order.block_ptr, edges, side="left").tolist(), len(self.blocks)]
         parts = [np.sort(order.blocks[a:b]) for a, b in itertools.pairwise(cuts)]
         if not all(len(part) for part in parts):

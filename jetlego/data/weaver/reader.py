@@ -25,6 +25,10 @@ PARTS = 16
 """Pieces of different files that one mixed chunk is made of; a piece is read in one go, so more would cost speed."""
 
 
+MAX_OPEN = 128
+"""Files kept open, at about half a megabyte each."""
+
+
 class Window(NamedTuple):
     """Which entries of each file to read, as fractions."""
 
@@ -175,7 +179,7 @@ class OpenTables:
         """Return the open table of a file."""
         table = self.tables.pop(path, None) or self.opener(path)
         self.tables[path] = table
-        if len(self.tables) > PARTS:
+        if len(self.tables) > MAX_OPEN:
             self.tables.pop(next(iter(self.tables))).close()
         return table
 
