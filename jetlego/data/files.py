@@ -9,11 +9,12 @@ import importlib
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from jetlego.data.shards.manifest import is_prepared, shard_paths
+from jetlego.data.shards.leaks import shared_sources
+from jetlego.data.shards.manifest import MANIFEST, is_prepared, shard_paths
 from jetlego.errors import DataError, quoted
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -63,12 +64,21 @@ def _expand(word: str) -> list[Path]:
         if path.is_dir():
             raise DataError("NO-FILES", f"'{quoted(word)}' is a folder", f"write {quoted(word)}/*.root for its files")
         return [path]
-    found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]  # noqa: PTH207
+    found = list(_matches(str(path)))
     if not found:
         kind = "glob" if glob.has_magic(word) else "path"
         hint = "files on servers must be copied or mounted first" if "://" in word else ""
         raise DataError("NO-FILES", f"no file matches the {kind} '{quoted(word)}'", hint)
     return found
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    """Yield the files that a glob matches, and the shards of prepared folders; manifests are not data."""
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207
+        if path.is_dir() and is_prepared(path):
+            yield from shard_paths(path)
+        elif path.is_file() and not (path.name == MANIFEST and is_prepared(path)):
+            yield path
 
 
 def _exists(path: Path) -> bool:
@@ -104,8 +114,8 @@ def container_of(path: Path) -> str:
     Returns
     -------
     str
-        ``root``, ``hdf5``, ``parquet``, ``npz``, ``hepmc``, ``json``, ``pickle``, ``shard`` or ``text`` (columns of numbers);
-        gzip is looked into once.
+        ``root``, ``hdf5``, ``parquet``, ``npz``, ``hepmc``, ``json``, ``pickle``, ``shard`` or ``text`` (columns of
+        numbers); gzip is looked into once.
 
     Raises
     ------
@@ -193,11 +203,20 @@ def check_duplicates(files: Iterable[Path]) -> None:
 
 
 def check_splits(splits: Mapping[str, Iterable[Path]]) -> None:
-    """Raise ``DataError`` ``SPLIT-LEAK`` if two splits, such as train and test, share a file or a copy of it."""
+    """Raise ``DataError`` ``SPLIT-LEAK`` if two splits, such as train and test, share a file or a copy of it.
+
+    Prepared shards are compared by the files that they were prepared from.
+    """
+    splits = {name: list(files) for name, files in splits.items()}
     pair = _first_pair([(name, file) for name, files in splits.items() for file in files], across=True)
     if pair:
         (a, first), (b, second) = pair
         what = f"{quoted(first)} ({a}) and {quoted(second)} ({b}) are the same file"
+        raise DataError("SPLIT-LEAK", what, "give each split its own files")
+    shared = shared_sources(splits, fingerprint)
+    if shared:
+        told = [f"{quoted(content.place)} ({content.split})" for content in shared]
+        what = f"{' and '.join(told)} hold jets of the same file"
         raise DataError("SPLIT-LEAK", what, "give each split its own files")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import pytest
 from oracles.jet_files import jetclass_arrays, write_tree
 from oracles.prepared import FILES, OPTIONS, digests, prepared
 
+from jetlego.atomic import FolderLock
+from jetlego.data.files import check_splits, find_files
 from jetlego.data.read import read_jets
 from jetlego.data.shards.prepare import prepare
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoWarning
@@ -197,3 +200,34 @@ def test_options_are_checked_with_their_place(tmp_path) -> None:
             prepare(FILES, tmp_path / "a", **wrong)
         assert fault.value.id == "BAD-VALUE"
     assert not (tmp_path / "a").exists()
+
+
+def test_one_process_in_a_folder_and_a_full_disk(tmp_path) -> None:
+    folder, source = tmp_path / "shards", write_tree(tmp_path / "a.root", jetclass_arrays([2, 3, 4] * 40), baskets=3)
+    with FolderLock(folder), pytest.raises(EnvironmentFault) as locked:
+        prepare(source, folder)
+    assert locked.value.id == "LOCKED"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
+    try:
+        with pytest.raises(EnvironmentFault) as full:
+            prepare(source, folder, jets_per_shard=40)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert full.value.id == "DISK-FULL"
+    assert [path.name for path in folder.iterdir()] == [".plan.json"], "nothing half-written stays"
+    assert prepare(source, folder, jets_per_shard=40)["jets"] == 120
+
+
+def test_shards_of_a_test_file_do_not_pass_for_training_jets(tmp_path) -> None:
+    a, b = (write_tree(tmp_path / f"{i}.root", jetclass_arrays([2, 3, 4], seed=i)) for i in range(2))
+    for name, where in (("all", None), ("odd", "event_index % 2 == 1"), ("even", "event_index % 2 == 0")):
+        prepare([a], tmp_path / name, where=where)
+    found = {name: find_files(tmp_path / name) for name in ("all", "odd", "even")}
+    check_splits({"train": found["odd"], "test": found["even"], "val": [b]})
+    for train, test in ((found["all"], [a]), (found["odd"], found["all"]), ([b, a], found["even"])):
+        with pytest.raises(DataError, match="hold jets of the same file") as caught:
+            check_splits({"train": train, "test": test})
+        assert caught.value.id == "SPLIT-LEAK"
+    assert find_files(tmp_path / "o*") == found["odd"]
+    assert find_files(tmp_path / "odd" / "*") == found["odd"]
