@@ -131,8 +131,10 @@ def open_splits(
         found = {name: scan(source, size=settings.block, workers=settings.workers) for name, source in sources.items()}
     else:
         found = {name: _recorded(known[name], sources[name]) for name in names}
+        origin.skipped.extend(known["skipped"])
     if record is not None and known is None:
-        write_atomic(record, json.dumps({name: _to_record(found[name], sources[name]) for name in names}))
+        parts = {name: _to_record(found[name], sources[name]) for name in names}
+        write_atomic(record, json.dumps({**parts, "skipped": origin.skipped}))
     missing = {name: share for name, share in _shares(config).items() if name not in found}
     if missing:
         *cut, found["train"] = found["train"].part(list(missing.values()), seed=_SPLIT_SEED)

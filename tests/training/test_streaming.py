@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 from oracles.shared_folder import shared
 
 from jetlego import read_jets
+from jetlego.data.sample import resolve
 from jetlego.data.stream import scan
 from jetlego.data.table import read_table
 from jetlego.data.weaver import load_weaver_config, weaver_tensors
 from jetlego.data.weaver.source import WeaverSource, inputs_of, with_inputs
-from jetlego.errors import ConfigError, DataError, Preempted
+from jetlego.errors import ConfigError, DataError, JetlegoWarning, Preempted
 from jetlego.training.batches import Place
 from jetlego.training.config import DataConfig, RunConfig, StreamConfig
 from jetlego.training.observer import Observer
@@ -105,6 +107,20 @@ def test_the_record_of_a_stream_is_believed_only_for_the_same_files(tmp_path, sm
     record.write_text(json.dumps(known))
     with pytest.raises(DataError, match="changed since this run began"):
         open_splits(small_stream.data, record=record)
+
+
+def test_a_file_that_is_skipped_stays_counted(tmp_path, small_stream):
+    cut = tmp_path / "cut.root"
+    cut.write_bytes(resolve("sample://top/train")[0].read_bytes()[:5_000])
+    data = small_stream.data.model_copy(update={"train": [*small_stream.data.train, str(cut)], "on_bad_file": "skip"})
+    for _ in range(2):  # the second time from the record
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JetlegoWarning)
+            splits = open_splits(data, record=tmp_path / "stream.json")
+        assert [text for text in splits.origin.skipped if "cut.root" in text] == splits.origin.skipped != []
+        assert len(splits.origin.skipped) == 1
+    with pytest.raises(DataError, match=r"cut\.root"):
+        open_splits(data.model_copy(update={"on_bad_file": "error"}))
 
 
 @pytest.mark.slow
