@@ -175,7 +175,10 @@ def test_cuts_may_leave_shards_empty_but_not_all(tmp_path) -> None:
     with pytest.raises(DataError) as caught:
         prepare(source, tmp_path / "none", where="jet_pt > 2000")
     assert caught.value.id == "NO-JETS"
-    assert not (tmp_path / "none" / "manifest.json").exists()
+    assert not list((tmp_path / "none").iterdir())
+    with pytest.raises(DataError, match="part_d0vall"):
+        prepare(source, tmp_path / "none", columns=["part_d0vall"])
+    assert prepare(source, tmp_path / "none")["jets"] == 6, "nothing was there to go on with"
 
 
 def test_small_files_share_a_shard_and_texts_give_several(tmp_path) -> None:

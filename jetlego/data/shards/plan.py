@@ -83,6 +83,10 @@ class Plan:
         tasks = tuple(tuple(replace(p, path=str(files[p.source])) for p in task) for task in self.tasks)
         return replace(self, sources=tuple(sources), tasks=tasks)
 
+    def absolute(self) -> Plan:
+        """Return the plan for workers that run in other folders."""
+        return self.at([Path(source.path).absolute() for source in self.sources])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that :meth:`from_dict` reads back."""
         return {**asdict(self), "format": FORMAT}

@@ -117,6 +117,8 @@ def _plan(folder: Path, files: Sequence[Path], options: Options, workers: int) -
         sources = [Source(**source) for source in manifest["sources"]]
         require_same(folder, manifest["parameters"], sources, files, options)
         digests = [source.sha256 for source in sources]
+    elif not any(folder.glob("[0-9]*.shard")):
+        (folder / PLAN).unlink(missing_ok=True)  # nothing came of it, so that other options do no harm
     plan = same_plan(folder, files, options)
     if plan is None:
         plan = make_plan(files, options, threads=workers, digests=digests)
@@ -128,10 +130,9 @@ def _run(
     folder: Path, plan: Plan, options: Options, workers: int, executor: str | None, progress: Progress | None
 ) -> list[Done]:
     """Return all shards in the order of the jets."""
-    where = str(folder.resolve()) if executor else str(folder)
     tasks = [
-        Task(number, pieces, options, where, plan.signature(number), plan.num_sources)
-        for number, pieces in enumerate(plan.tasks)
+        Task(number, pieces, options, str(folder.absolute()), plan.signature(number), plan.num_sources)
+        for number, pieces in enumerate(plan.absolute().tasks)
     ]
     shards: list[Done] = []
     total = plan.num_entries
@@ -151,6 +152,8 @@ def _finish(folder: Path, plan: Plan, options: Options, done: list[Done]) -> dic
         what = f"{quoted(changed[0])} changed while its jets were prepared"
         raise DataError("FILE-CHANGED", what, "--overwrite prepares them anew")
     facts = gather(folder, plan, done)
+    if not any(shard.num_jets for shard in done):
+        _clear(folder)  # there is nothing that a call with another selection could go on with
     require_jets(facts, [source.path for source in plan.sources])
     scaler = _standardisation(folder, options, done)
     full = [shard for shard in done if shard.num_jets]
