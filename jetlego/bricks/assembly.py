@@ -230,7 +230,7 @@ def _run(module: Any, method: str, given: Mapping[str, Stream]) -> tuple[Stream,
     masks = {("mask" if n == items[0] else f"{n}_mask"): fed[n].mask for n in items if n in fed}
     arguments = {n: s.value for n, s in fed.items()} | {k: m for k, m in masks.items() if m is not None and k in known}
     if "plan" in known:
-        arguments["plan"] = first.plan
+        arguments["plan"] = next((s.plan for s in fed.values() if s.plan is not None), None)
     result = call(**arguments)
     if method:
         return tuple(Stream(v) for v in result)

@@ -72,7 +72,7 @@ def _add(wires: tuple[Wire, ...], *streams: Stream) -> Stream:
 def _reads(score: Wire, items: Wire) -> Wire:
     if "pair" not in score.kinds or not {*items.kinds} & ITEMS:
         raise ValueError(f"read wants a score and items, not {score} and {items}")
-    return Wire(("slots",), items.width)
+    return Wire(("slots", "set", "sequence"), items.width)
 
 
 def _read(wires: tuple[Wire, ...], score: Stream, items: Stream) -> Stream:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 
-def bricks(name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Parameter(name="--import")] = ()) -> None:
+def bricks(
+    name: str | None = None,
+    /,
+    *,
+    import_: Annotated[tuple[str, ...], Parameter(name="--import")] = (),
+    matrix: Annotated[bool, Parameter(negative="")] = False,
+    cells: Path = Path("configs/io"),
+) -> None:
     """List every brick by kind, or show one: its arguments, its studs, its equation and its paper.
 
-    Example: jetlego bricks mlp
+    Examples: jetlego bricks mlp; jetlego bricks --matrix
 
     Parameters
     ----------
@@ -18,6 +26,11 @@ def bricks(name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Pa
         A brick; without it, all of them.
     import_
         Python packages whose bricks join the vocabulary.
+    matrix
+        Show which assembly leads from each kind of input to each kind of output instead; each is built, and run on
+        four toy jets.
+    cells
+        With --matrix: the folder of these assemblies.
     """
 
     from jetlego.bricks.registry import bricks as vocabulary
@@ -28,6 +41,11 @@ def bricks(name: str | None = None, /, *, import_: Annotated[tuple[str, ...], Pa
     for package in import_:
         import_bricks(package)
     console = results_console()
+    if matrix:
+        from jetlego.cli.matrix_page import matrix_table
+
+        console.print(matrix_table(cells))
+        return
     if name is not None:
         console.print(one_brick(find_brick(name)))
         return
