@@ -159,10 +159,10 @@ class _Truth:
 
     def leaders(self) -> IntArray:
         """Return (B, 3), the hardest constituent of each prong, -1 for prongs that are not there."""
-        out = np.full((self.count, PRONGS), -1)
-        here = np.arange(len(self.pt)) - self.ptr[self.owner]
-        out[self.owner[::-1], self.prong[::-1]] = here[::-1]  # hardest last, so that it stays
-        return out
+        none = PRONGS * _EACH
+        out = np.full((self.count, PRONGS), none)
+        np.minimum.at(out, (self.owner, self.prong), np.arange(len(self.pt)) - self.ptr[self.owner])
+        return np.where(out == none, -1, out)
 
 
 def _sprays(rng: np.random.Generator, size: IntArray, centre: FloatArray) -> tuple[IntArray, ...]:
