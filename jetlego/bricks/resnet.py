@@ -38,6 +38,7 @@ class _Halve(nn.Module):
         self.modes = modes
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, ceil(H / 2), ceil(W / 2))."""
         if self.modes == ("zeros", "zeros"):
             return F.max_pool2d(x, 3, 2, padding=1)  # pads with -infinity; after a ReLU zeros are as good
         return F.max_pool2d(pad_image(x, (2, 2), self.modes), 3, 2)

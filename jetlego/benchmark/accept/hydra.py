@@ -23,7 +23,7 @@ from jetlego.training.load_config import load_config
 PRONGS, SPRAY, PILE_UP = 3, 8, 20
 """Most prongs of a jet, most particles of a prong, most of pile-up."""
 HEADS = ("logits", "mass", "soft", "prongs", "core")
-STEPS, BATCH, TEST = 220, 48, 1500
+STEPS, BATCH, TEST = 220, 32, 1500
 
 Truth = dict[str, Any]
 

@@ -32,14 +32,14 @@ def shape_accuracy(spec: Any, seed: int, *, steps: int, lr: float) -> float:
       "layers (unverified)", gate=">= 0.97", minutes=3, figure="accuracy")  # fmt: skip
 def learn_shapes_residual(seed: int) -> float:
     """Accuracy of a ResNet of width 8 on four shapes with a second one across."""
-    return shape_accuracy({"brick": "resnet", "width": 8, "blocks": [1, 1, 1, 1]}, seed, steps=800, lr=5e-3)
+    return shape_accuracy({"brick": "resnet", "width": 8, "blocks": [1, 1, 1]}, seed, steps=300, lr=1e-2)
 
 
 @task("densenet", published=None, source="none for these pictures; arXiv:1608.06993: 4.51 % error on CIFAR-10+ "
       "(unverified)", gate=">= 0.97", minutes=3, figure="accuracy")  # fmt: skip
 def learn_shapes_dense(seed: int) -> float:
     """Accuracy of a DenseNet of growth 8 on four shapes with a second one across."""
-    return shape_accuracy({"brick": "densenet", "growth": 8, "blocks": [3, 3, 3]}, seed, steps=600, lr=5e-3)
+    return shape_accuracy({"brick": "densenet", "growth": 8, "blocks": [2, 2, 2]}, seed, steps=250, lr=1e-2)
 
 
 @task("unet", published={"dice loss": 0.031, "gain of the skips": None},
@@ -53,7 +53,7 @@ def learn_masks(seed: int) -> dict[str, float]:
 
 def mask_loss(seed: int, *, skips: bool) -> float:
     """Return the Dice loss on 500 new pictures."""
-    spec = {"brick": "unet", "width": 8, "depth": 4, "norm": "batch", "skips": skips}
+    spec = {"brick": "unet", "width": 8, "depth": 3, "norm": "batch", "skips": skips}
     net, rng = build(spec, seed=seed, in_dim=1, out_dim=len(SHAPES)).train(), generator(seed)
 
     def loss(step: int) -> Tensor:
@@ -61,7 +61,7 @@ def mask_loss(seed: int, *, skips: bool) -> float:
         logits = net(picture)
         return F.binary_cross_entropy_with_logits(logits, masks) + dice(logits, masks)
 
-    fit(net.parameters(), loss, steps=900, lr=5e-3, warmup=20)
+    fit(net.parameters(), loss, steps=350, lr=1e-2, warmup=20)
     picture, masks = all_masks(generator(seed + 1000), 500)
     with torch.no_grad():
         net.eval()

@@ -78,11 +78,11 @@ def adding_error(seed: int) -> float:
     """Return the mean squared error on 1000 new sequences."""
     net, rng = _stack(seed, 2, 1), generator(seed)
 
-    def loss(step: int, count: int = 32) -> Tensor:
+    def loss(step: int, count: int = 16) -> Tensor:
         x, total = marked_numbers(rng, count)
         return (net(x)[:, -1, 0] - total).square().mean()
 
-    fit(net.parameters(), loss, steps=900, lr=4e-3, warmup=20, clip=1.0)
+    fit(net.parameters(), loss, steps=800, lr=4e-3, warmup=20, clip=1.0)
     with torch.no_grad():
         return float(loss(0, 1000))
 
@@ -99,11 +99,11 @@ def copying_loss(seed: int) -> float:
     """Return the cross-entropy a step, over all steps, on 1000 new sequences."""
     net, rng = _stack(seed, 10, 10), generator(seed)
 
-    def loss(step: int, count: int = 32) -> Tensor:
+    def loss(step: int, count: int = 16) -> Tensor:
         letters, wanted = letters_to_copy(rng, count)
         return cross_entropy(net(nn.functional.one_hot(letters, 10).float()), wanted)
 
-    fit(net.parameters(), loss, steps=900, lr=4e-3, warmup=20, clip=1.0)
+    fit(net.parameters(), loss, steps=800, lr=4e-3, warmup=20, clip=1.0)
     with torch.no_grad():
         return float(loss(0, 1000))
 
