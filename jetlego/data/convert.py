@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from jetlego.atomic import written_aside
 from jetlego.data.extras import optional
 from jetlego.data.files import Paths
 from jetlego.data.generate.layout import JetTable
-from jetlego.data.generate.writer import write_jets
+from jetlego.data.generate.writer import TREE, write_jets
 from jetlego.data.jets import Jets
 from jetlego.data.read import iterate_jets
 from jetlego.errors import ConfigError, JetlegoError, JetlegoWarning
@@ -25,7 +25,7 @@ _POSITION = frozenset({"file_index", "event_index", "jet_index"})
 """Where a jet stood in its source; the new file gives it a place of its own."""
 
 
-def convert(paths: Paths, out: str | Path, *, double: bool = False, **options: Any) -> int:
+def convert(paths: Paths, out: str | Path, *, double: bool = False, rntuple: bool = False, **options: Any) -> int:
     """Write the jets of some files to one file of JetClass names, and return their number.
 
     Parameters
@@ -36,6 +36,8 @@ def convert(paths: Paths, out: str | Path, *, double: bool = False, **options: A
         ``*.root`` (TTree ``tree``), ``*.parquet``, or ``*.h5`` (arrays (jets, slots) and ``part_mask``).
     double
         Keep momenta in double precision; JetClass itself has single.
+    rntuple
+        In a ROOT file, an RNTuple instead of a TTree.
     **options
         As of :func:`~jetlego.data.read.iterate_jets`: ``schema``, ``where``, ``entries``, ``classes``, ``columns``, ...
 
@@ -48,11 +50,26 @@ def convert(paths: Paths, out: str | Path, *, double: bool = False, **options: A
     EnvironmentFault
         ``NOT-WRITABLE``, ``DISK-FULL``; ``DEPENDENCY`` without the extra that a format needs.
     """
-    out = Path(out)
-    if out.suffix not in _WRITERS:
-        raise ConfigError("BAD-VALUE", f"{out}: jets are written as {', '.join(_WRITERS)}, not '{out.suffix}'")
-    tables = (table_of(jets, double=double) for jets in iterate_jets(paths, **options))
-    return _WRITERS[out.suffix](out, tables)
+    _writer(out, rntuple)  # a wrong ending is told before anything is read
+    return save_jets(iterate_jets(paths, **options), out, double=double, rntuple=rntuple)
+
+
+def save_jets(jets: Jets | Iterable[Jets], out: str | Path, *, double: bool = False, rntuple: bool = False) -> int:
+    """Write jets, whole or in chunks of the same columns, to one file of JetClass names, and return their number.
+
+    Parameters and errors as of :func:`convert`.
+    """
+    parts = [jets] if isinstance(jets, Jets) else jets
+    return _writer(out, rntuple)(Path(out), (table_of(part, double=double) for part in parts))
+
+
+def _writer(out: str | Path, rntuple: bool) -> Callable[[Path, Tables], int]:
+    ending = Path(out).suffix
+    if ending not in _WRITERS:
+        raise ConfigError("BAD-VALUE", f"{out}: jets are written as {', '.join(_WRITERS)}, not '{ending}'")
+    if rntuple and ending != ".root":
+        raise ConfigError("BAD-VALUE", f"{out}: an RNTuple stands in a .root file, not in '{ending}'")
+    return _write_rntuple if rntuple else _WRITERS[ending]
 
 
 def table_of(jets: Jets, *, double: bool = False) -> JetTable:
@@ -85,6 +102,36 @@ def _warn_unlabelled(label: np.ndarray) -> None:
 
 def _write_root(out: Path, tables: Tables) -> int:
     return write_jets(out, tables, level=_ZSTD)
+
+
+def _write_rntuple(out: Path, tables: Tables) -> int:
+    import uproot
+
+    written, ntuple = 0, None
+    with written_aside(out) as temporary:
+        # Given a stream and not a path, uproot does not write the temporary name into the file.
+        with temporary.open("w+b") as stream, uproot.recreate(stream, compression=uproot.ZSTD(_ZSTD)) as file:
+            for table in tables:
+                fields = _lists(table)
+                if ntuple is None:
+                    ntuple = file.mkrntuple(TREE, fields)
+                else:
+                    ntuple.extend(fields)
+                written += table.num_jets
+        with uproot.open(temporary) as file:
+            _verify(out, written, file[TREE].num_entries)
+    return written
+
+
+def _lists(table: JetTable) -> Any:
+    """Return an awkward array of columns of jets, and of constituents as one list a jet; uproot would sort a dict."""
+    import awkward as ak
+
+    offsets = ak.index.Index64(table.jet_ptr)
+    flat = {name: ak.contents.NumpyArray(values) for name, values in (table.constituents | table.jet).items()}
+    lists = [ak.contents.ListOffsetArray(offsets, flat[name]) for name in table.constituents]
+    columns = [*lists, *(flat[name] for name in table.jet)]
+    return ak.Array(ak.contents.RecordArray(columns, list(flat), length=table.num_jets))
 
 
 def _write_parquet(out: Path, tables: Tables) -> int:
@@ -120,7 +167,7 @@ def _write_hdf5(out: Path, tables: Tables) -> int:
     h5py = optional("h5py", extra="hdf5", task="writing HDF5")
     written = 0
     with written_aside(out) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", track_order=True) as file:  # the order of label_* is that of the classes
             for table in tables:
                 counts = np.diff(table.jet_ptr)
                 mask = np.arange(counts.max(initial=0)) < counts[:, None]

@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import uproot
 from oracles.jet_files import jetclass_arrays, write_tree
 from oracles.shared_folder import shared
 
-from jetlego.data.convert import convert
+from jetlego.data.convert import convert, save_jets
 from jetlego.data.read import read_jets
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoWarning
 
 COUNTS = [3, 0, 5, 1, 2, 8, 4]
+OUTPUTS = [(".root", False), (".root", True), (".parquet", False), (".h5", False)]
 
 
-def assert_same(a, b) -> None:
+def assert_same(a, b, *, types: bool = True) -> None:
     assert a.classes == b.classes
     for one, other in ((a.constituents, b.constituents), (a.jet, b.jet)):
         assert set(one) == set(other)
         for name in one:
             assert np.array_equal(one[name], other[name]), name
-            assert one[name].dtype == other[name].dtype, name
+            assert one[name].dtype == other[name].dtype or not types, name
     for name in ("p4", "jet_ptr", "label", "weight"):
         one, other = getattr(a, name), getattr(b, name)
         assert (one is None) == (other is None), name
         assert one is None or np.array_equal(one, other), name
 
 
-@pytest.mark.parametrize("ending", [".root", ".parquet", ".h5"])
+@pytest.mark.parametrize(("ending", "rntuple"), OUTPUTS)
 @pytest.mark.parametrize("step", [2, None])
-def test_round_trip(tmp_path, ending, step) -> None:
+def test_round_trip(tmp_path, ending, rntuple, step) -> None:
     arrays = jetclass_arrays(COUNTS, classes=("Wqq", "QCD"))
     arrays["weight"] = np.linspace(0.5, 2, 7).astype(np.float32)
     source = write_tree(tmp_path / "a.root", arrays)
     out = tmp_path / f"b{ending}"
-    assert convert(source, out, step=step) == 7
+    assert convert(source, out, step=step, rntuple=rntuple) == 7
     assert_same(read_jets(out), read_jets(source))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["a.root", out.name]), "nothing is left behind"
     again = tmp_path / f"c{ending}"
-    convert(out, again)
+    convert(out, again, rntuple=rntuple)
     assert_same(read_jets(again), read_jets(source))
+    if ending == ".root":
+        with uproot.open(out) as file:
+            assert file.classnames()["tree;1"] == ("ROOT::RNTuple" if rntuple else "TTree")
 
 
 @pytest.mark.parametrize("ending", [".root", ".parquet", ".h5"])
@@ -77,16 +83,46 @@ def test_the_tree_is_a_ttree_with_one_counter(tmp_path) -> None:
         assert file["tree"]["npart"].array().tolist() == COUNTS
 
 
-def test_jets_of_real_files(tmp_path) -> None:
-    source = shared("golden/jetclass_mini.root")
-    convert(source, tmp_path / "b.parquet")
-    assert_same(read_jets(tmp_path / "b.parquet"), read_jets(source))
+HZZ = {
+    "format": "ntuple", "tree": "events", "weight": "EventWeight",
+    "jets": {"px": "Jet_Px", "py": "Jet_Py", "pz": "Jet_Pz", "energy": "Jet_E"},
+}  # fmt: skip
+SAMPLES = {
+    "golden/jetclass_mini.root": "jetclass", "data/formats/JetClassII_example.parquet": "jetclass2",
+    "data/formats/uproot-HZZ-zstd.root": HZZ, "data/formats/testHepMC.dat": "hepmc",
+    "data/formats/boosted_top_event.dat": "events",
+}  # fmt: skip
+POSITION = ("file_index", "event_index", "jet_index")
+SLOW_TO_OPEN = {
+    "data/formats/nano_tt_v12.root": "nanoaod", "data/formats/pfnano.root": "pfnano",
+    "data/formats/PHYSLITE_example.root": "physlite",
+    "data/formats/events_delphes_higgs2p_example.root": "delphes:JetPUPPIAK8",
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*(UNITS|KINEMATICS|WEIGHTS|LABELS)")  # of third-party files as they are
+@pytest.mark.parametrize("name", [*SAMPLES, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_TO_OPEN)])
+def test_jets_of_every_layout_survive_every_format(tmp_path, name) -> None:
+    jets = read_jets(shared(name), schema=(SAMPLES | SLOW_TO_OPEN)[name])
+    for ending, rntuple in OUTPUTS:
+        out = tmp_path / f"{rntuple}{ending}"
+        save_jets(jets, out, double=True, rntuple=rntuple)
+        names = [name for name in (*jets.constituents, *jets.jet) if name not in POSITION]
+        if jets.label is None or (jets.label >= 0).all():
+            back = read_jets(out, columns=names)
+        else:  # a file of one-hot truth cannot say "unlabelled"
+            unlabelled = {"base": "jetclass_padded" if ending == ".h5" else "jetclass", "label": None}
+            back = replace(read_jets(out, schema=unlabelled, columns=names), label=jets.label, classes=jets.classes)
+        place = {name: back.jet[name] for name in POSITION}
+        assert_same(back, replace(jets, jet={**jets.jet, **place}), types=False)  # integers are read as int64
 
 
 def test_faults_leave_nothing(tmp_path) -> None:
     source = write_tree(tmp_path / "a.root", jetclass_arrays(COUNTS))
     with pytest.raises(ConfigError, match=r"not '\.csv'"):
         convert(source, tmp_path / "b.csv")
+    with pytest.raises(ConfigError, match=r"an RNTuple stands in a \.root file"):
+        convert(source, tmp_path / "b.h5", rntuple=True)
     for ending in (".root", ".parquet", ".h5"):
         kept = tmp_path / f"kept{ending}"
         kept.write_bytes(b"precious")

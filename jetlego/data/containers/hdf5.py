@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,9 @@ class Hdf5Table(ArrayTable):
         h5py = optional("h5py", extra="hdf5", task="reading HDF5")
         with damage_told(path, "cannot be opened as HDF5"):
             self._file = h5py.File(path, "r")
-        found: dict[str, Source] = {}
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found[name] = _DataSet(item)
-
         try:
             with damage_told(path, "the list of data sets cannot be read"):
-                self._file.visititems(visit)
+                found: dict[str, Source] = {name: _DataSet(data) for name, data in _data_sets(self._file, h5py)}
             super().__init__(path, found)
         except BaseException:
             self._file.close()
@@ -64,3 +58,22 @@ class Hdf5Table(ArrayTable):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _data_sets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
+    """Yield path and data set of everything in a file, in the order in which it was made where the file keeps that.
+
+    Only what is in the file itself: links to other files, or to a group above, are not followed.
+    """
+    todo, seen = [("", file)], set()
+    while todo:
+        prefix, group = todo.pop()
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            item = group[name]
+            if isinstance(item, h5py.Dataset):
+                yield prefix + name, item
+            elif isinstance(item, h5py.Group) and item.id.__hash__() not in seen:
+                seen.add(item.id.__hash__())
+                todo.append((f"{prefix}{name}/", item))
