@@ -20,6 +20,9 @@ from jetlego.physics import kinematics
 UNIT_RANGE = (0.5, 1e4)
 """GeV; a median jet pT outside is told, since it is most often a matter of units."""
 
+SUMS = frozenset({"jet_pt", "jet_eta", "jet_phi", "jet_energy", "jet_mass", "jet_nparticles"})
+"""Jet columns that follow from the constituents where a file does not store them, or nobody asks for what it stores."""
+
 
 def screen(jets: Jets, path: Path, schema: Schema, request: Request) -> Jets:
     """Return jets of finite values, with every jet column that constituents give, and capped if that is asked for."""
@@ -68,7 +71,7 @@ def _wrapped(jets: Jets, tally: Tally) -> Jets:
 
 def with_sums(jets: Jets) -> Jets:
     """Return jets with ``jet_pt, jet_eta, jet_phi, jet_energy, jet_mass`` (float32), summed where not stored."""
-    missing = {"jet_pt", "jet_eta", "jet_phi", "jet_energy", "jet_mass"} - set(jets.jet)
+    missing = SUMS - {"jet_nparticles"} - set(jets.jet)
     new: dict[str, np.ndarray] = {}
     if missing:
         total = kinematics.jet_p4(jets.p4, jets.jet_ptr)

@@ -11,7 +11,7 @@ from jetlego.data.formats.reader import Classes, Reader, Request
 from jetlego.data.jets import Jets
 from jetlego.data.labels import regroup
 from jetlego.data.schemas.schema import Schema, class_name
-from jetlego.data.screen import capped
+from jetlego.data.screen import SUMS, capped, with_sums
 from jetlego.data.shards.codec import columns_of, decode
 from jetlego.data.shards.file import ShardFile
 from jetlego.data.shards.manifest import MANIFEST, read_signed
@@ -49,7 +49,7 @@ class ShardReader(Reader):
         end = self.num_entries if stop is None else min(stop, self.num_entries)
         for first in range(start, end, step or max(end - start, 1)):
             jets = decode(self.file, first, min(first + (step or end), end), wanted=self._wants)
-            jets = capped(jets, self.request.max_constituents, self.request.tally)
+            jets = capped(with_sums(jets), self.request.max_constituents, self.request.tally)
             yield _regrouped(jets, self.request.classes, self.file.about["options"]["classes"])
 
     def verify(self) -> None:
@@ -67,7 +67,9 @@ class ShardReader(Reader):
                 raise DataError("SHARD-HASH", f"{quoted(self.path)} is not the shard that the manifest names")
 
     def _wants(self, name: str) -> bool:
-        return name in _ALWAYS or name.startswith("jet_") or self.request.wants(name)
+        """Whether a column is read; those that follow from all constituents are kept where these are not all there."""
+        cut_short = self.file.about["options"]["max_constituents"] is not None
+        return name in _ALWAYS or self.request.wants(name) or (cut_short and name in SUMS)
 
 
 def _regrouped(jets: Jets, classes: Classes | None, given: Mapping[str, Any] | None) -> Jets:
