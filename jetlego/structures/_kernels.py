@@ -137,35 +137,38 @@ def fill_plan(
 ) -> None:  # fmt: skip
     """One counting sort by depth; jets keep their order within a level (trees of section 5.1).
 
-    ``cursor`` and ``inner_cursor`` hold the next free row and the next free inner number of every level.
+    ``cursor`` and ``inner_cursor`` hold the next free row and the next free inner number of every level. ``inner_row``
+    and ``leaf_row`` have one place more than needed: whether a node is a leaf is a coin that no processor predicts, so
+    both are written, and one of the two goes there.
     """
-    node_base, leaf_base, roots = 0, 0, 0
+    u = np.uint64  # numba lets signed indices count from the end, which costs a comparison each
+    num_inner, num_leaves = u(len(inner_row) - 1), u(len(leaf_row) - 1)
+    node_base, leaf_base, roots = u(0), u(0), 0
     num_roots = len(root_row)
     for jet in index:
         num_roots -= node_ptr[jet] == node_ptr[jet + 1]
     for place in range(len(index)):
         jet = index[place]
-        base = node_ptr[jet]
+        base, count = u(node_ptr[jet]), u(node_ptr[jet + 1] - node_ptr[jet])
         root_row[place] = num_roots
-        if node_ptr[jet + 1] > base:
+        if count:
             root_row[place] = roots
             roots += 1
-        for level in range(level_ptr[jet + 1] - level_ptr[jet]):
-            row, inner = cursor[level], inner_cursor[level]
-            size = level_size[level_ptr[jet] + level]
-            for step in range(size):
-                node_of_row[row + step] = node_base + order[base + step]
+        sizes = level_size[level_ptr[jet] : level_ptr[jet + 1]]
+        for level in range(u(len(sizes))):
+            row, inner, size = u(cursor[level]), u(inner_cursor[level]), u(sizes[level])
+            for step in range(u(0), size):
+                node_of_row[row + step] = node_base + u(order[base + step])
                 number = leaf[base + step]
-                if number < 0:
-                    inner_row[inner] = row + step
-                    inner += 1
-                else:
-                    leaf_row[leaf_base + number] = row + step
+                is_leaf = number >= 0
+                inner_row[num_inner if is_leaf else inner] = row + step
+                leaf_row[leaf_base + u(number) if is_leaf else num_leaves] = row + step
+                inner += u(not is_leaf)
             base += size
             cursor[level] = row + size
             inner_cursor[level] = inner
-        node_base += node_ptr[jet + 1] - node_ptr[jet]
-        leaf_base += jet_ptr[jet + 1] - jet_ptr[jet]
+        node_base += count
+        leaf_base += u(jet_ptr[jet + 1] - jet_ptr[jet])
 
 
 @kernel

@@ -90,7 +90,7 @@ class TreePlan:
 def plan_trees(forest: Forest, index: IntArray | None = None, *, chunk: int = 64) -> TreePlan:
     """Return the level plan of the jets ``index`` of a forest (all by default); see :meth:`Forest.plan`."""
     jets = np.arange(forest.num_jets) if index is None else np.ascontiguousarray(index, np.int64)
-    depth = int(forest.num_levels[jets].max(initial=0))
+    depth = int((forest.level_ptr[jets + 1] - forest.level_ptr[jets]).max(initial=0))
     num_chunks = -(-len(jets) // chunk)
     bounds = np.empty((depth, num_chunks + 1), np.int64)
     _kernels.count_levels(jets, forest.level_ptr, forest.level_size, chunk, bounds)
@@ -99,13 +99,13 @@ def plan_trees(forest: Forest, index: IntArray | None = None, *, chunk: int = 64
     num_roots = level_ptr[min(1, depth)]
     inner_ptr = np.append((level_ptr[1:] - num_roots) // 2, (level_ptr[-1] - num_roots) // 2)[: depth + 1]
     node = np.empty(int(level_ptr[-1]), np.int64)
-    inner = np.empty(int(inner_ptr[-1]) if depth else 0, np.int64)
-    leaf = np.empty(len(node) - len(inner), np.int64)
+    num_inner = int(inner_ptr[-1]) if depth else 0
+    inner, leaf = np.empty(num_inner + 1, np.int64), np.empty(len(node) - num_inner + 1, np.int64)
     root = np.empty(len(jets), np.int64)
     _kernels.fill_plan(
         jets, forest.node_ptr, forest.jet_ptr, forest.order, forest.leaf, forest.level_ptr, forest.level_size,
         level_ptr[:-1].copy(), inner_ptr[:-1].copy(), node, inner, leaf, root,
     )  # fmt: skip
-    inner_row, leaf_row, root_row, node_of_row = (torch.from_numpy(a) for a in (inner, leaf, root, node))
+    inner_row, leaf_row, root_row, node_of_row = (torch.from_numpy(a) for a in (inner[:-1], leaf[:-1], root, node))
     sizes = tuple(level_ptr.tolist()), tuple(inner_ptr.tolist())
     return TreePlan(len(jets), *sizes, inner_row, leaf_row, root_row, node_of_row, bounds)
