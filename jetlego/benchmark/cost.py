@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 import time
@@ -52,7 +53,8 @@ def flops_per_jet(model: nn.Module, store: JetStore) -> float:
     is done element by element, and the preparation of jets. Kernels that hide their products (the recursion written by
     hand, fused recurrent nets, fused attention) are replaced by the plain products they stand for.
     """
-    model.eval()
+    # a copy without gradients: the counter's hooks stumble over parameters that flow through a forward without them
+    model = copy.deepcopy(model).requires_grad_(False).eval()
     with torch.no_grad(), plain_products(model), FlopCounterMode(display=False) as counter:
         for first in range(0, store.num_jets, _BATCH):
             model(store.batch(np.arange(first, min(first + _BATCH, store.num_jets))))

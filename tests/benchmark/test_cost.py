@@ -42,12 +42,23 @@ def test_products_hidden_in_kernels_are_counted(trees, cell):
         assert "forward" not in vars(model.embedding.cell if hasattr(model, "embedding") else next(model.children()))
 
 
-def test_fused_recurrent_nets_and_attention_are_counted():
+def test_fused_recurrent_nets_are_counted():
     lstm, x = nn.LSTM(5, 7, batch_first=True), torch.randn(3, 4, 5)
     with torch.no_grad(), plain_products(lstm), FlopCounterMode(display=False) as counter:
         lstm(x)
     assert counter.get_total_flops() == 2 * 3 * 4 * (4 * 7) * (5 + 7)
+
+
+def test_attention_is_counted():
     query = torch.randn(2, 3, 6, 4)
-    with torch.no_grad(), plain_products(lstm), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), plain_products(nn.Identity()), FlopCounterMode(display=False) as counter:
         nn.functional.scaled_dot_product_attention(query, query, query)
     assert counter.get_total_flops() == 2 * 2 * (2 * 3) * 6 * 6 * 4
+    jets = read_jets(["sample://top/val"]).select(np.arange(6))
+    store = prepare(jets, constituent_features=np.ones((len(jets.p4), 3), np.float32), keep_p4=True)
+    flops = {}
+    for layers in (1, 2, 3):
+        spec = {"brick": "particle_transformer", "embed": [8, 8], "pair_embed": [4], "layers": layers, "heads": 2}
+        flops[layers] = flops_per_jet(build(spec, in_dim=3, num_classes=2, seed=1), store)
+    assert flops[3] - flops[2] == pytest.approx(flops[2] - flops[1])
+    assert flops[3] > flops[2] > 0
