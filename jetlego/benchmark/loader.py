@@ -42,7 +42,8 @@ _CONFIG = Path(__file__).with_name("loader.yaml")
 
 
 def measure_files(
-    paths: Sequence[str], *, config: str | Path | None = None, peer: str | Path | None = None, rounds: int = 3
+    paths: Sequence[str], *, config: str | Path | None = None, peer: str | Path | None = None, rounds: int = 3,
+    memory: bool = True,
 ) -> list[dict[str, Any]]:
     """Return rows ``{name, rate, unit, reference, ratio, spread}`` in jets per second of wall time, best of ``rounds``.
 
@@ -57,6 +58,8 @@ def measure_files(
         Weaver configuration; default: the 17 features of JetClass, computed from momenta.
     peer
         Python with weaver-core.
+    memory
+        Whether to measure memory as well.
     """
     config = next((path for path in paths if str(path).endswith(".yaml")), config)
     files = find_files([path for path in paths if not str(path).endswith(".yaml")])
@@ -67,7 +70,8 @@ def measure_files(
         prepare(files, folder, features="kin" if config else "full")
         contestants = {**_contestants(loaded, files), SHARDS: lambda: _mapped(Shards(folder))}
         rates = _rates(contestants, lambda: _peer_rates(_peer_python(peer), loaded.path, files), rounds)
-    return [*_rows(rates), *measure_memory(loaded.path, files, batch=BATCH, repeats=_REPEATS)]
+    rows = _rows(rates)
+    return rows + measure_memory(loaded.path, files, batch=BATCH, repeats=_REPEATS) if memory else rows
 
 
 def _rates(

@@ -48,8 +48,35 @@ class NotPlain(Exception):
 
 
 def plain_form(branch: Any) -> Form | None:
-    """Return the form of a branch, None if it holds anything but numbers or lists of numbers."""
-    form = branch.interpretation
+    """Return the form of a branch, None if it holds anything but numbers or lists of numbers.
+
+    Branches of one leaf with the same title and type have the same form in every file, so uproot is asked but once.
+    """
+    kind = _kind_of(branch)
+    if kind is None:
+        return _form_of(branch.interpretation)
+    if kind not in _known:
+        if len(_known) > _MOST_KNOWN:
+            _known.clear()
+        _known[kind] = _form_of(branch.interpretation)
+    return _known[kind]
+
+
+_known: dict[tuple[Any, ...], Form | None] = {}
+_MOST_KNOWN = 10_000
+
+
+def _kind_of(branch: Any) -> tuple[Any, ...] | None:
+    """Return all that the form of a plain branch of one leaf depends on; None for any other branch."""
+    leaves = branch.member("fLeaves")
+    if branch.classname != "TBranch" or len(leaves) != 1:
+        return None
+    leaf = leaves[0]
+    facts = (leaf.member(name) for name in ("fTitle", "fLen", "fLenType", "fIsUnsigned"))
+    return (leaf.classname, branch.member("fTitle"), leaf.member("fLeafCount") is None, *facts)
+
+
+def _form_of(form: Any) -> Form | None:
     if isinstance(form, uproot.AsDtype):
         return Form(form.from_dtype, False, 0) if _is_plain(form) else None
     if isinstance(form, uproot.AsJagged) and isinstance(form.content, uproot.AsDtype) and _is_plain(form.content):
@@ -63,7 +90,15 @@ def _is_plain(form: uproot.AsDtype) -> bool:
 
 
 def read_plain(file: int, branch: Any, form: Form, start: int, stop: int) -> Any:
-    """Return entries of a plain branch.
+    """Return entries of a plain branch: numpy array of numbers, or awkward array of lists; see :func:`read_packed`."""
+    offsets, content = read_packed(file, branch, form, start, stop)
+    if offsets is None:
+        return content
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), ak.contents.NumpyArray(content)))
+
+
+def read_packed(file: int, branch: Any, form: Form, start: int, stop: int) -> tuple[IntArray | None, np.ndarray]:
+    """Return entries of a plain branch as offsets of lists, None for a number an entry, and flat numbers.
 
     Parameters
     ----------
@@ -74,10 +109,6 @@ def read_plain(file: int, branch: Any, form: Form, start: int, stop: int) -> Any
     form
         From :func:`plain_form`.
 
-    Returns
-    -------
-    numpy array of numbers, or awkward array of lists; native byte order.
-
     Raises
     ------
     NotPlain
@@ -85,7 +116,7 @@ def read_plain(file: int, branch: Any, form: Form, start: int, stop: int) -> Any
     """
     baskets = _baskets(file, branch, start, stop)
     if not form.is_list:
-        return _join([_numbers(*basket, form.dtype) for basket in baskets], form.dtype)
+        return None, _join([_numbers(*basket, form.dtype) for basket in baskets], form.dtype)
     contents, counts = [], [np.zeros(1, np.int64)]
     for data, ends, _, a, b in baskets:
         if ends is None:
@@ -95,9 +126,7 @@ def read_plain(file: int, branch: Any, form: Form, start: int, stop: int) -> Any
             raise NotPlain
         contents.append(_inside(data, ends[a : b + 1], form.header, size).view(form.dtype))
         counts.append(size // form.dtype.itemsize)
-    offsets = np.cumsum(np.concatenate(counts))
-    content = ak.contents.NumpyArray(_join(contents, form.dtype))
-    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+    return np.cumsum(np.concatenate(counts)), _join(contents, form.dtype)
 
 
 def _baskets(

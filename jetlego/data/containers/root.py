@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import uproot
 
-from jetlego.data.containers.baskets import Form, NotPlain, plain_form, read_plain
+from jetlego.conventions import IntArray
+from jetlego.data.containers.baskets import Form, NotPlain, plain_form, read_packed, read_plain
 from jetlego.data.containers.rntuple import damaged_pages
 from jetlego.data.containers.table import Array, Table, damage_told
 from jetlego.data.files import first_bytes, not_what_it_says
 from jetlego.errors import ConfigError, DataError, JetlegoWarning, quoted
+
+T = TypeVar("T")
 
 _SOURCE = uproot.MultithreadedFileSource
 _TREE, _NTUPLE = "TTree", "ROOT::RNTuple"
@@ -72,15 +76,23 @@ class RootTable(Table):
     def column(self, name: str, start: int, stop: int) -> Array:
         """Return entries of one branch as an awkward array."""
         branch = self._branches[name]
-        if isinstance(branch, uproot.TBranch):
-            plain = self._plain(name, branch, start, stop)
-            if plain is not None:
-                return plain
-            return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
-        return branch.array(entry_start=start, entry_stop=stop)
+        if not isinstance(branch, uproot.TBranch):
+            return branch.array(entry_start=start, entry_stop=stop)
+        plain = self._plain(read_plain, name, start, stop)
+        if plain is not None:
+            return plain
+        return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
 
-    def _plain(self, name: str, branch: Any, start: int, stop: int) -> Array | None:
+    def packed(self, name: str, start: int, stop: int) -> tuple[IntArray | None, np.ndarray] | None:
+        """Return offsets (None for a number an entry) and flat numbers of a plain branch, None for any other."""
+        if not isinstance(self._branches[name], uproot.TBranch):
+            return None
+        with damage_told(self.path, f"'{quoted(name)}', entries {start} to {stop}, cannot be read"):
+            return self._plain(read_packed, name, start, stop)
+
+    def _plain(self, read: Callable[..., T], name: str, start: int, stop: int) -> T | None:
         """Return entries of a branch of numbers or lists of numbers, None for any other: uproot reads those."""
+        branch = self._branches[name]
         if name not in self._forms:
             self._forms[name] = plain_form(branch)
         form = self._forms[name]
@@ -89,7 +101,7 @@ class RootTable(Table):
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            return read_plain(self._descriptor, branch, form, start, stop)
+            return read(self._descriptor, branch, form, start, stop)
         except NotPlain:
             self._forms[name] = None
             return None

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jetlego.conventions import IntArray
 from jetlego.data.schemas.schema import Block
 from jetlego.errors import DataError, JetlegoError, did_you_mean, quoted
 
@@ -68,6 +71,10 @@ class Table(ABC):
             with damage_told(self.path, f"'{quoted(name)}', entries {start} to {stop}, cannot be read"):
                 out[name] = self.column(name, start, stop)
         return out
+
+    def packed(self, name: str, start: int, stop: int) -> tuple[IntArray | None, np.ndarray] | None:
+        """Return offsets (None for a number an entry) and flat numbers of a column that can be read so, else None."""
+        return None
 
     def require(self, name: str) -> None:
         """Raise ``DataError`` ``NO-BRANCH`` unless there is a column of this name."""

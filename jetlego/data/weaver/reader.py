@@ -18,7 +18,7 @@ from jetlego.data.files import container_of
 from jetlego.data.permutation import shuffled
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
 from jetlego.data.weaver.derived import derived_columns, is_derivable
-from jetlego.data.weaver.frame import Frame
+from jetlego.data.weaver.frame import Frame, Jagged
 from jetlego.errors import JetlegoWarning
 
 PARTS = 16
@@ -118,12 +118,13 @@ class FrameReader:
         wanted = self._sources(piece.path, constants)
         rows = np.arange(piece.first_row + piece.start, piece.first_row + piece.stop)
         frame = Frame(piece.stop - piece.start, seed=self.seed, rows=rows)
-        absent = [source for source in wanted.values() if not table.has(source) and is_derivable(source)]
-        arrays = table.read((s for s in wanted.values() if s not in absent), piece.start, piece.stop)
+        sources = dict.fromkeys(wanted.values())
+        absent = [source for source in sources if not table.has(source) and is_derivable(source)]
+        columns = _columns(table, [source for source in sources if source not in absent], piece.start, piece.stop)
         if absent:
-            arrays |= derived_columns(table, absent, piece.start, piece.stop)
+            columns |= derived_columns(table, absent, piece.start, piece.stop)
         for name, source in wanted.items():
-            frame.add(name, arrays[source])
+            frame.add(name, columns[source])
             if source != name:
                 frame.columns[source] = frame.columns[name]
         for name, value in constants.items():
@@ -187,6 +188,18 @@ class OpenTables:
         """Close all files."""
         for table in self.tables.values():
             table.close()
+
+
+def _columns(table: Table, names: Sequence[str], start: int, stop: int) -> dict[str, Any]:
+    """Return {name: entries}, plain ones without the cost of making an awkward array of them."""
+    out: dict[str, Any] = {}
+    for name in names:
+        table.require(name)
+        packed = table.packed(name, start, stop)
+        if packed is not None:
+            offsets, content = packed
+            out[name] = content if offsets is None else Jagged(offsets, content)
+    return out | table.read((name for name in names if name not in out), start, stop)
 
 
 def _cuts(table: Table, step: int | None, window: Window | None) -> Sequence[int]:
