@@ -36,7 +36,7 @@ class Assembly(nn.Module):
     ----------
     inputs
         {stream: stud with its width in numbers}, such as ``{"x": "set[7]", "bias": "pair[4]"}``; a stream without one
-        is ``in_dim`` wide.
+        is ``in_dim`` wide. One with a final ``?`` may be left out of a call.
     parts
         {name: part}.
     steps
@@ -57,6 +57,9 @@ class Assembly(nn.Module):
         self.outputs, self.steps = dict(outputs), parse_steps(steps)
         self.parts = nn.ModuleDict()
         self._specs, self._sizes = dict(parts or {}), {}
+        taken = [name for name in self._specs if hasattr(self.parts, name)]
+        if taken:
+            raise ValueError(f"'{taken[0]}' cannot be the name of a part, modules have it already; choose another")
         wires = dict(self.inputs)
         self._wires: list[tuple[Wire, ...]] = []
         for number, step in enumerate(self.steps):
@@ -105,6 +108,8 @@ class Assembly(nn.Module):
         return needed
 
     def _given(self, name: str, inputs: Mapping[str, Any]) -> Stream:
+        if name not in inputs and self.inputs[name].optional:
+            return Stream(None)
         value = inputs[name]
         if isinstance(value, Stream):
             return value
@@ -167,7 +172,7 @@ class Assembly(nn.Module):
 
 def _wire(text: str, in_dim: int | None) -> Wire:
     stud = Stud.parse(text)
-    return Wire(stud.kinds, int(stud.size) if stud.size else in_dim)
+    return Wire(stud.kinds, int(stud.size) if stud.size else in_dim, stud.optional)
 
 
 def _arguments(step: Step) -> list[tuple[str, str]]:
@@ -222,7 +227,7 @@ def _run(module: Any, method: str, given: Mapping[str, Stream]) -> tuple[Stream,
     """Call a part with its streams, and give what comes out the mask that goes with it."""
     entry = entry_of(module)
     assert entry is not None
-    fed = _by_stream(entry, given)
+    fed = {n: s for n, s in _by_stream(entry, given).items() if s.value is not None}
     call = getattr(module, method) if method else module
     known = _parameters(type(module), method or "forward")
     first = next(iter(fed.values()))

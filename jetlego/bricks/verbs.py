@@ -19,10 +19,11 @@ _CHANNELS_FIRST = frozenset({"image", "pair"})
 
 @dataclass(frozen=True)
 class Wire:
-    """What is known of a stream before there are data: its kinds and its width."""
+    """What is known of a stream before there are data: its kinds, its width, whether it may be absent."""
 
     kinds: tuple[str, ...]
     width: int | None = None
+    optional: bool = False
 
     @property
     def channel_axis(self) -> int:
@@ -145,11 +146,12 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     "repeat": Verb(_of_kind("sequence"), lambda wires, x, *, times: Stream(x.value.unsqueeze(1).expand(-1, times, -1))),
     "pairs": Verb(_of_kind("pair"), lambda wires, x: x._replace(value=x.value.movedim(-1, 1))),
     "mirrored": Verb(_of_kind("pair"), lambda wires, x: x._replace(value=(x.value + x.value.mT) / 2)),
+    "relu": Verb(lambda x: x, lambda wires, x: x._replace(value=torch.relu(x.value))),
     "unflat": Verb(_unflat_wire, _unflat),
     "enlarge": Verb(_image, _enlarge),
 })  # fmt: skip
 """``cat``, ``add``, ``stack``: side by side, summed, as rows of the same items. ``read(score, items)``: softmax over
 the items, then their sum. ``follow(items, order)``: items in order, one step late. ``one``, ``first``: a vector as one
 item, and back; ``mean(items)``, ``spread(v, items)``: a vector from items, and at each of them. ``repeat(v, times=3)``:
-a vector at every step. ``pairs(x)``: (B, N, N, C) as pairs; ``mirrored``: pairs made symmetric. ``unflat(v, size=4)``,
-``enlarge(image, factor=2)``: from a vector to an image, and to a larger one."""
+a vector at every step. ``pairs(x)``: (B, N, N, C) as pairs; ``mirrored``: pairs made symmetric; ``relu(x)``.
+``unflat(v, size=4)``, ``enlarge(image, factor=2)``: from a vector to an image, and to a larger one."""

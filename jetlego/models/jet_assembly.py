@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from jetlego.bricks.assembly import Assembly
 from jetlego.bricks.convert import Pixelise
-from jetlego.bricks.masks import Packing
+from jetlego.bricks.masks import Packing, per_item, segment_max, segment_sum
 from jetlego.bricks.part import Part
 from jetlego.bricks.registry import brick
 from jetlego.bricks.verbs import Stream
@@ -26,7 +27,9 @@ class JetAssembly(nn.Module):
 
     Streams of jets are ``constituents`` (features; those of the leaves where jets come as trees), ``p4`` in GeV,
     ``points`` (angles to the jet's axis), ``kinematics`` (pT, eta, phi), ``image`` (summed pT in 32 x 32 cells, in
-    units of the jet's), ``tree.NAME`` and ``pairs.NAME`` (features of common ancestors). All but trees are padded.
+    units of the jet's), ``summary`` (eight numbers of the whole jet), ``tree.NAME`` and ``pairs.NAME`` (features of
+    common ancestors). All but trees are padded. ``asked`` is no stream of jets but an index that whoever trains a head
+    gives; without it the head chooses for itself.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ class JetAssembly(nn.Module):
         given = {
             name: _given(source, jets, packing)
             for name, source in self.sources.items()
-            if name not in more and (not wanted or name in needed)
+            if source != "asked" and name not in more and (not wanted or name in needed)
         }
         return self.body.streams(wanted=wanted, **given, **more)
 
@@ -87,18 +90,36 @@ def _image(jets: Any) -> Tensor:
     return image / image.sum((1, 2, 3), keepdim=True).clamp(min=1e-12)
 
 
+def _summary(jets: Any) -> Tensor:
+    """Return (B, 8): ln of pT, mass and number; leading share; dispersion; girth; mean squares of the two angles."""
+    p4, ptr = momenta_of(jets), jets.jet_ptr
+    whole, pt, angle = segment_sum(p4, ptr), transverse(p4), angles_to_jet(p4, ptr)
+    total = segment_sum(pt, ptr).clamp(min=1e-9)
+    share = pt / per_item(total, pt, ptr)
+    mass2 = whole[:, 3].square() - whole[:, :3].square().sum(1)
+    sums = segment_sum(torch.cat([share.unsqueeze(1) ** 2, angle.norm(dim=1, keepdim=True) * share.unsqueeze(1),
+                                  angle.square() * share.unsqueeze(1)], 1), ptr)  # fmt: skip
+    count = ptr.diff().to(pt.dtype)
+    logs = [(total.log() - 6), (mass2.clamp(min=1e-2).log() / 2 - 4), ((count + 1).log() - 3)]
+    return torch.cat([torch.stack([*logs, segment_max(share, ptr)], 1), sums[:, :1], 5 * sums[:, 1:2],
+                      20 * sums[:, 2:]], 1)  # fmt: skip
+
+
 _SOURCES: Mapping[str, tuple[str, Callable[[Any], Tensor]]] = {
     "constituents": ("set[in_dim]", _constituents),
     "p4": ("set[4]", momenta_of),
     "points": ("along[2]", lambda jets: angles_to_jet(momenta_of(jets), jets.jet_ptr)),
     "kinematics": ("along[3]", kinematics_of),
     "image": ("image[1]", _image),
+    "summary": ("vector[8]", _summary),
 }
 """Stream of jets -> its stud, and how it is read off a batch."""
 
 
 def _stud(source: str, *, in_dim: int, node_dims: Mapping[str, int], pair_dim: int | None) -> str:
     kind, _, name = source.partition(".")
+    if source == "asked":
+        return "index?"
     if kind == "tree" and name in node_dims:
         return f"tree[{node_dims[name]}]"
     if kind == "pairs" and pair_dim is not None:
@@ -118,4 +139,4 @@ def _given(source: str, jets: Any, packing: Packing) -> Stream:
         length = packing.mask.shape[1]
         return Stream(jets.tree(name).pairs[:, :length, :length], packing.mask)
     value = _SOURCES[source][1](jets)
-    return Stream(value) if source == "image" else Stream(packing.pad(value), packing.mask)
+    return Stream(value) if source in ("image", "summary") else Stream(packing.pad(value), packing.mask)
