@@ -14,7 +14,7 @@ from jetlego.clustering.frames import recnn_frame
 from jetlego.data.features import constituent_features
 from jetlego.data.jets import Jets
 from jetlego.data.weaver import WeaverConfig, load_weaver_config, weaver_from_options
-from jetlego.data.weaver.source import input_names, inputs_of, vector_group, with_inputs
+from jetlego.data.weaver.as_jets import input_names, inputs_of, vector_group, with_inputs
 from jetlego.errors import ConfigError
 from jetlego.structures.node_features import feature_names
 from jetlego.structures.scaler import NodeScaler
