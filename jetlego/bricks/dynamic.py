@@ -52,6 +52,16 @@ class RunUntil(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, in_dim) of ``x (B, in_dim)``, and the number of steps (B,)."""
+        states, share = self.unrolled(x)
+        steps = torch.arange(1, self.most + 1, device=x.device, dtype=share.dtype)
+        return (share.unsqueeze(-1).to(x.dtype) * states).sum(1), share @ steps
+
+    def unrolled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what stands after each step (B, most, in_dim), and the probability to stop there (B, most).
+
+        The expectation of a loss over these probabilities teaches more than the loss of the expectation: no step can
+        make up for another.
+        """
         states, going = [], []
         for _ in range(self.most):
             x = self.body(x)
@@ -59,8 +69,7 @@ class RunUntil(nn.Module):
             going.append(self._going(x))
         left = torch.stack([torch.ones_like(going[0]), *going[:-1]], 1).cumprod(1)  # still there before step n
         share = left - torch.cat([left[:, 1:], torch.zeros_like(left[:, :1])], 1)
-        y = (share.unsqueeze(-1).to(x.dtype) * torch.stack(states, 1)).sum(1)
-        return y, left.sum(1)
+        return torch.stack(states, 1), share
 
     def _going(self, x: Tensor) -> Tensor:
         """Return (B,) the probability to go on, in evaluation 0 or 1."""

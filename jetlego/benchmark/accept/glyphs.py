@@ -28,7 +28,7 @@ def learn_glyphs(seed: int) -> float:
         x, label, support, given = episodes(rng, 16)
         return F.nll_loss(net(x, None, support, None, given).flatten(0, 1), label.flatten())
 
-    fit(net.parameters(), loss, steps=1500, lr=1e-3, warmup=20)
+    fit(net.parameters(), loss, steps=900, lr=1e-3, warmup=20)
     x, label, support, given = episodes(rng, 1000)
     with torch.no_grad():
         return float((net(x, None, support, None, given).argmax(-1) == label).double().mean())

@@ -27,13 +27,13 @@ def learn_hulls(seed: int) -> dict[str, float]:
     rng = generator(seed)
 
     def loss(step: int) -> Tensor:
-        points, mask = some_points(rng, 128)
+        points, mask = some_points(rng, 64)
         corner = hull(points, mask)
         log_prob = pointer(encoder(points, mask), mask, corner).gather(2, corner.unsqueeze(-1) + 1).squeeze(-1)
         wanted = torch.cat([torch.ones(len(corner), 1, dtype=torch.bool), corner[:, :-1] >= 0], 1)
         return -log_prob[wanted].sum() / len(corner)
 
-    fit([*encoder.parameters(), *pointer.parameters()], loss, steps=2000, lr=2e-3, warmup=100, clip=1.0)
+    fit([*encoder.parameters(), *pointer.parameters()], loss, steps=1500, lr=2e-3, warmup=100, clip=1.0)
     few, many = (judged(encoder, pointer, *some_points(rng, 2000, count)) for count in (FEWEST, MOST))
     return {"sequences, 5 points": few[0], "area, 5 points": few[1], "sequences, 10 points": many[0]}
 

@@ -18,7 +18,7 @@ def learn_nearest(seed: int) -> float:
     """Each of three query points names the kind, of four, of the nearest of eight points in the unit square."""
     embed = build({"brick": "mlp", "hidden": [64], "out_dim": 64}, in_dim=2 + KINDS, seed=seed)
     ask = build({"brick": "mlp", "hidden": [64], "out_dim": 64}, in_dim=2, seed=seed + 1)
-    look = build({"brick": "cross", "layers": 2, "heads": 4, "feedforward": 2}, in_dim=64, query_dim=64, seed=seed)
+    look = build({"brick": "cross", "layers": 1, "heads": 4, "feedforward": 2}, in_dim=64, query_dim=64, seed=seed)
     head = build({"brick": "mlp", "hidden": [64], "out_dim": KINDS}, in_dim=64, seed=seed)
     net, rng = nn.ModuleList([embed, ask, look, head]), generator(seed)
 
@@ -26,10 +26,10 @@ def learn_nearest(seed: int) -> float:
         return head(look(ask(queries), embed(items)))
 
     def loss(step: int) -> Tensor:
-        items, queries, kind = points_and_queries(rng, 256)
+        items, queries, kind = points_and_queries(rng, 128)
         return F.cross_entropy(logits(items, queries).flatten(0, 1), kind.flatten())
 
-    fit(net.parameters(), loss, steps=2500, lr=2e-3, warmup=100, clip=1.0)
+    fit(net.parameters(), loss, steps=1800, lr=3e-3, warmup=50, clip=1.0)
     items, queries, kind = points_and_queries(rng, 4000)
     with torch.no_grad():
         return float((logits(items, queries).argmax(-1) == kind).double().mean())
@@ -90,7 +90,7 @@ def asked_well(seed: int) -> float:
     rng = generator(seed)
 
     def loss(step: int) -> Tensor:
-        story, mask, question, place = stories(rng, 128)
+        story, mask, question, place = stories(rng, 64)
         return F.cross_entropy(net(story, mask, question), place)
 
     net.linear = True

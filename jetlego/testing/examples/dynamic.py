@@ -12,7 +12,6 @@ EXAMPLES = {
         {"brick": "select", "branches": [_MLP, "logistic"]}, {"in_dim": 3, "out_dim": 2}, parameters=26 + 8 + 8,
         skip={"gradients": "straight through: the gate's gradient is the mixture's by design; test_dynamic compares"},
     ),
-    "select/soft": Example({"brick": "select", "branches": [_MLP, "logistic"], "soft": True}, {**_IN, "out_dim": 2}),
     "early_exit": Example(
         {"brick": "early_exit", "stages": [_STAGE, _STAGE], "confidence": 0.6}, {"in_dim": 3, "num_classes": 2},
         parameters=20 + 12 + 30 + 12,

@@ -27,14 +27,10 @@ EXAMPLES = {
     "ntm": Example({"brick": "ntm", **_SMALL, "heads": 2, "recurrent": False}, _IN, causal=True),
     "dnc": Example({"brick": "dnc", **_SMALL, "heads": 2}, _IN, causal=True, skip=_CONSTANT),
     "mann": Example({"brick": "mann", **_SMALL, "heads": 2}, _IN, causal=True),
-    "memn2n": Example({"brick": "memn2n", "hidden": 4, "hops": 2}, {"in_dim": 3}, parameters=3 * 12),
-    "memn2n/ages": Example({"brick": "memn2n", "hidden": 4, "max_length": 3, "out_dim": 2}, {"in_dim": 3},
+    "memn2n": Example({"brick": "memn2n", "hidden": 4, "hops": 2, "max_length": 3, "out_dim": 2}, {"in_dim": 3},
                            skip={"permutation": "the ages of the facts give them an order"}),
-    "kv_memory": Example({"brick": "kv_memory", "hidden": 4, "hops": 2}, {"in_dim": 3}, parameters=12 + 32),
-    "kv_memory/values": Example({"brick": "kv_memory", "hidden": 4, "value_dim": 2, "out_dim": 2}, {"in_dim": 3}),
-    "matching": Example({"brick": "matching"}, {"in_dim": 3, "num_classes": 2}, _episodes, skip=_EPISODES,
-                        parameters=1),
-    "matching/context": Example(
+    "kv_memory": Example({"brick": "kv_memory", "hidden": 4, "value_dim": 2, "out_dim": 2}, {"in_dim": 3}),
+    "matching": Example(
         {"brick": "matching", "embed": {"brick": "mlp", "hidden": [4]}, "distance": "squared", "context": 2},
         {"in_dim": 3, "num_classes": 3}, _episodes, skip=_EPISODES,
     ),

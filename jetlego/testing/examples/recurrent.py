@@ -19,29 +19,23 @@ def _translation(generator: torch.Generator) -> Inputs:
     return {"x": x, "mask": _MASK, "target": torch.tensor([[1, 0, 2], [0, 2, 2], [2, 2, 2], [1, 1, 2]])}
 
 
+_ONE_WAY = 4 * 3 + 4 * 4 + 8  # numbers of one gate
+_BOTH_WAYS = 2 * _ONE_WAY
+
 EXAMPLES = {
-    **{
-        f"{kind}{variant}": Example(
-            {"brick": kind, "hidden": 4, **how}, _IN, causal=variant == "", parameters=gates * count
-        )
-        for kind, gates in (("rnn", 1), ("gru", 3), ("lstm", 4))
-        for variant, how, count in (
-            ("", {"layers": 2}, 4 * 3 + 4 * 4 + 8 + 2 * 4 * 4 + 8),
-            ("/both_ways", {"bidirectional": True, "layers": 2}, 2 * (4 * 3 + 4 * 4 + 8) + 2 * (4 * 8 + 4 * 4 + 8)),
-            ("/last", {"bidirectional": True, "last": True}, 2 * (4 * 3 + 4 * 4 + 8)),
-        )
-    },
+    "rnn": Example({"brick": "rnn", "hidden": 4}, _IN, causal=True, parameters=_ONE_WAY),
+    "gru": Example({"brick": "gru", "hidden": 4}, _IN, causal=True, parameters=3 * _ONE_WAY),
+    "lstm": Example({"brick": "lstm", "hidden": 4, "layers": 2}, _IN, causal=True, parameters=4 * (_ONE_WAY + 40)),
+    "gru/both_ways": Example(
+        {"brick": "gru", "hidden": 4, "bidirectional": True, "layers": 2}, _IN,
+        parameters=3 * (_BOTH_WAYS + 2 * (4 * 8 + 4 * 4 + 8)),
+    ),
+    "lstm/last": Example({"brick": "lstm", "hidden": 4, "bidirectional": True, "last": True}, _IN,
+                         parameters=4 * _BOTH_WAYS),
     "language": Example({"brick": "language", "symbols": 3, "hidden": 4, "core": {"brick": "lstm", "hidden": 5}},
                         inputs=_tokens),
-    "language/transformer": Example(
-        {"brick": "language", "symbols": 3, "hidden": 4,
-         "core": {"brick": "transformer", "layers": 1, "heads": 2, "causal": True, "positions": "rotary"}},
-        inputs=_tokens,
-    ),
     "act": Example({"brick": "act", "hidden": 4, "max_ponder": 3, "halt_bias": -1.0}, _IN, causal=True),
-    "act/rnn": Example({"brick": "act", "hidden": 4, "cell": "rnn", "max_ponder": 1}, _IN, causal=True),
-    "seq2seq": Example({"brick": "seq2seq", "symbols": 2, "hidden": 4}, _IN, _translation),
-    "seq2seq/attention": Example(
+    "seq2seq": Example(
         {"brick": "seq2seq", "symbols": 2, "hidden": 4, "attention": "additive", "location": 1, "bidirectional": True},
         _IN, _translation,
     ),
