@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import json
 import time
@@ -53,8 +52,7 @@ def flops_per_jet(model: nn.Module, store: JetStore) -> float:
     is done element by element, and the preparation of jets. Kernels that hide their products (the recursion written by
     hand, fused recurrent nets, fused attention) are replaced by the plain products they stand for.
     """
-    # a copy without gradients: the counter's hooks stumble over parameters that flow through a forward without them
-    model = copy.deepcopy(model).requires_grad_(False).eval()
+    model.eval()
     with torch.no_grad(), plain_products(model), FlopCounterMode(display=False) as counter:
         for first in range(0, store.num_jets, _BATCH):
             model(store.batch(np.arange(first, min(first + _BATCH, store.num_jets))))
@@ -64,6 +62,8 @@ def flops_per_jet(model: nn.Module, store: JetStore) -> float:
 @contextlib.contextmanager
 def plain_products(model: nn.Module) -> Iterator[None]:
     """Have a model do its matrix products where a counter sees them; its outputs stay the same."""
+    # the counter's hooks stumble over parameters that flow through a forward without a gradient
+    learned = [parameter.requires_grad_(False) for parameter in model.parameters() if parameter.requires_grad]
     cells = [module for module in model.modules() if isinstance(module, TreeCell)]
     for cell in cells:
         cell.forward = functools.partial(TreeCell.forward, cell)  # type: ignore[method-assign]
@@ -73,6 +73,8 @@ def plain_products(model: nn.Module) -> Iterator[None]:
     finally:
         for cell in cells:
             del cell.forward
+        for parameter in learned:
+            parameter.requires_grad_(True)
 
 
 def _prediction_rate(run: Run, jets: Jets) -> float:
