@@ -174,3 +174,49 @@ def test_each_jet_draws_its_number_of_passes():
     kinds = torch.stack([(origin - e).abs().amax((1, 2)) < 1e-12 for e in expected])
     assert kinds.any(1).all()
     assert (kinds.sum(0) == 1).all()
+
+
+@pytest.mark.parametrize("direction", ["out", "in"])
+def test_triangle_products_equal_those_of_the_public_module(direction):
+    module = pytest.importorskip("triangle_multiplicative_module", reason="of the extra dev")
+    mine, inputs = make(EXAMPLES[f"triangle_multiply/{direction}"]), _inputs("triangle_multiply/out")
+    mix = "outgoing" if direction == "out" else "ingoing"
+    theirs = module.TriangleMultiplicativeModule(dim=4, hidden_dim=3, mix=mix).double()
+    # they gate in front of the last layer, with gates as wide as the products: open both, and the rest is one formula
+    for gate, dim in ((mine.gate, 4), (theirs.out_gate, 3)):
+        gate.weight.data, gate.bias.data = torch.zeros(dim, 4).double(), torch.full((dim,), 50.0).double()
+    sides = [v.chunk(2) for v in (mine.sides.weight, mine.sides.bias, mine.side_gates.weight, mine.side_gates.bias)]
+    sides = [s if direction == "out" else s[::-1] for s in sides]  # theirs is b_ki a_kj
+    names = ("proj.weight", "proj.bias", "gate.weight", "gate.bias")
+    state = {f"{side}_{n}": s[i] for i, side in enumerate(("left", "right")) for n, s in zip(names, sides, strict=True)}
+    state |= {f"norm.{k}": v for k, v in mine.norm.state_dict().items()}
+    state |= {f"to_out_norm.{k}": v for k, v in mine.product_norm.state_dict().items()}
+    state |= {f"to_out.{k}": v for k, v in mine.out.state_dict().items()}
+    state |= {f"out_gate.{k}": v for k, v in theirs.out_gate.state_dict().items()}
+    theirs.load_state_dict(state)
+    found, expected = mine(inputs["x"]), theirs(inputs["x"].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_point_attention_equals_that_of_the_public_module():
+    module = pytest.importorskip("invariant_point_attention", reason="of the extra dev")
+    mine, inputs = make(EXAMPLES["ipa"]), _inputs("ipa")
+    theirs = module.InvariantPointAttention(
+        dim=4, heads=2, scalar_key_dim=3, scalar_value_dim=3, point_key_dim=2, point_value_dim=1, pairwise_repr_dim=2
+    ).double()
+    query, key, value = (w.flatten(0, 1) for w in mine.to_qkv.weight.unflatten(0, (2, 3, 3)).unbind(1))
+    points = mine.to_points.weight.unflatten(0, (2, 5, 3)).split([2, 2, 1], 1)
+    blocks = mine.out.weight.split([6, 4, 6, 2], 1)  # values, pairs, points, norms
+    state = {
+        "point_weights": mine.gamma, "to_scalar_q.weight": query, "to_scalar_k.weight": key,
+        "to_scalar_v.weight": value, "to_pairwise_attn_bias.0.weight": mine.bias.weight,
+        "to_pairwise_attn_bias.0.bias": torch.zeros(2), "to_out.bias": mine.out.bias,
+        "to_out.weight": torch.cat([blocks[0], blocks[2], blocks[3], blocks[1]], 1),
+    } | {f"to_point_{n}.weight": w.flatten(0, 2) for n, w in zip("qkv", points, strict=True)}  # fmt: skip
+    theirs.load_state_dict(state)
+    real = [0]  # a full set
+    found = mine(**{k: v[real] for k, v in inputs.items()})
+    expected = theirs(inputs["x"][real], inputs["pair"][real].permute(0, 2, 3, 1),
+                      rotations=inputs["rotation"][real].mT, translations=inputs["origin"][real])  # fmt: skip
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)

@@ -8,6 +8,13 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
+SLOW = {"three_vehicles"}
+"""They train, which takes a minute."""
+
+
+def _marked(path):
+    return pytest.param(path, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+
 
 def _printed(notebook):
     return [
@@ -20,7 +27,7 @@ def _printed(notebook):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [_marked(path) for path in NOTEBOOKS], ids=lambda path: path.stem)
 def test_a_notebook_prints_what_is_stored_in_it(path):
     stored = nbformat.read(path, as_version=4)
     fresh = nbformat.read(path, as_version=4)
