@@ -12,8 +12,7 @@ from jetlego.data.formats.reader import Request
 from jetlego.data.jets import Jets
 from jetlego.data.read import read_jets
 from jetlego.data.selection import parsed
-from jetlego.data.stream import FileSource, Source
-from jetlego.data.stream.readers import Readers
+from jetlego.data.stream import FileSource, Source, read_all
 from jetlego.data.tally import Tally
 from jetlego.data.weaver import WeaverConfig, load_weaver_config
 from jetlego.data.weaver.source import WeaverSource, finished_config
@@ -79,13 +78,7 @@ class Origin:
                 list(paths), schema=config.schema_, classes=self._classes(use), where=config.where,
                 columns=self.columns, on_bad_file=config.on_bad_file, tally=self.tally,
             )  # fmt: skip
-        source = self.source(paths, use)
-        with Readers(source, 1) as readers:
-            parts = list(readers.read(source.blocks(_WEAVER_STEP)))
-        bad = next((part for part in parts if isinstance(part, DataError)), None)
-        if bad is not None:
-            raise bad
-        return Jets.concatenate([part for part in parts if isinstance(part, Jets)])
+        return read_all(self.source(paths, use), size=_WEAVER_STEP)
 
     def narrowed(self, prepare: Callable[[Jets], JetStore]) -> Origin:
         """Return an origin that reads no more columns than ``prepare`` needs and every run keeps."""

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -15,10 +17,12 @@ from jetlego.data.sample import resolve
 from jetlego.data.stream import scan
 from jetlego.data.table import read_table
 from jetlego.data.weaver import load_weaver_config, weaver_tensors
-from jetlego.data.weaver.source import WeaverSource, inputs_of, with_inputs
+from jetlego.data.weaver.as_jets import inputs_of, with_inputs
+from jetlego.data.weaver.source import WeaverSource
 from jetlego.errors import ConfigError, DataError, JetlegoWarning, Preempted
 from jetlego.training.batches import Place
 from jetlego.training.config import DataConfig, RunConfig, StreamConfig
+from jetlego.training.load_config import to_yaml
 from jetlego.training.observer import Observer
 from jetlego.training.recipe import Recipe, build_meta, build_model, prepared
 from jetlego.training.run import load_run
@@ -121,6 +125,23 @@ def test_a_file_that_is_skipped_stays_counted(tmp_path, small_stream):
         assert len(splits.origin.skipped) == 1
     with pytest.raises(DataError, match=r"cut\.root"):
         open_splits(data.model_copy(update={"on_bad_file": "error"}))
+
+
+@pytest.mark.slow
+def test_two_processes_stream_one_sequence(tmp_path, small_stream):
+    histories = []
+    for devices in (1, 2):
+        settings = small_stream.resolved()
+        settings["training"] |= {"devices": devices, "device": "cpu"}
+        settings["model"]["head"]["dropout"] = 0.0
+        path, folder = tmp_path / f"{devices}.yaml", tmp_path / f"run{devices}"
+        path.write_text(to_yaml(settings))
+        words = [sys.executable, "-m", "jetlego.cli", "train", str(path), "--out", str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        histories.append([[row["train_loss"], row["val_loss"], row["val_auc"]] for row in rows])
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-4)
 
 
 @pytest.mark.slow

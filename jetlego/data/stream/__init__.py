@@ -7,7 +7,7 @@ pure function of (seed, epoch, position): workers, ranks and interruptions do no
 use and the one being made, however many files there are.
 """
 
-from jetlego.data.stream.index import BlockIndex, scan
+from jetlego.data.stream.index import BlockIndex, read_all, scan
 from jetlego.data.stream.order import EpochOrder
 from jetlego.data.stream.portions import Portion, Slice, portions
 from jetlego.data.stream.quality import ShuffleMeter
@@ -26,5 +26,6 @@ __all__ = [
     "Slice",
     "Source",
     "portions",
+    "read_all",
     "scan",
 ]

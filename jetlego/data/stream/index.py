@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,21 +64,28 @@ class BlockIndex:
         return BlockIndex(tuple(self.blocks[k] for k in chosen), self.counts[chosen], self.classes)
 
     def part(self, shares: Sequence[float], *, seed: int) -> list[BlockIndex]:
-        """Return blocks parted at random, evenly over the classes: one part for each share, and what is left.
+        """Return blocks parted at random: one part for each share, and what is left.
+
+        Each class (or file) is parted by itself, so that every part has at least one of its blocks, where it has more
+        blocks than there are shares.
 
         Raises
         ------
         DataError
             ``NO-JETS`` if there are too few blocks for that.
         """
-        order = self.order(max(1, self.total), seed=seed, epoch=0)
-        edges = np.round(np.cumsum([0.0, *shares]) * self.total)
-        cuts = [*np.searchsorted(order.block_ptr, edges, side="left").tolist(), len(self.blocks)]
-        parts = [np.sort(order.blocks[a:b]) for a, b in itertools.pairwise(cuts)]
-        if not all(len(part) for part in parts):
+        order, group = self.order(max(1, self.total), seed=seed, epoch=0).blocks, self.group
+        part = np.full(len(order), len(shares))  # of each block, in its order
+        for kind in np.unique(group):
+            own = np.flatnonzero(group[order] == kind)
+            if len(own) > len(shares):
+                sizes = [max(1, round(share * len(own))) for share in shares]
+                part[own[: sum(sizes)]] = np.repeat(np.arange(len(shares)), sizes)[: len(own)]
+        parts = [np.sort(order[part == number]) for number in range(len(shares) + 1)]
+        if not all(map(len, parts)):
             what = f"{len(self.blocks)} blocks of jets are too few to take shares of {', '.join(map(str, shares))}"
             raise DataError("NO-JETS", what, "choose smaller blocks, or name files for each split")
-        return [self.select(part) for part in parts]
+        return [self.select(chosen) for chosen in parts]
 
     def first(self, num_jets: int, *, seed: int) -> BlockIndex:
         """Return about the first ``num_jets`` jets of a random order: whole blocks, at least one of each class."""
@@ -131,8 +137,31 @@ def scan(source: Source, *, size: int, workers: int = 1) -> BlockIndex:
     source.tell()
     kept = [n for n, row in counts.items() if row.any() and blocks[n].file not in bad]
     if not kept:
-        raise DataError("NO-JETS", f"{source.names[0]} and {len(source.names) - 1} more files give no jet")
+        raise _no_jets(source)
     return BlockIndex(tuple(blocks[n] for n in kept), np.stack([counts[n] for n in kept]), classes)
+
+
+def read_all(source: Source, *, size: int, workers: int = 1) -> Jets:
+    """Return all jets of a source at once; bad files are left out or told as in :func:`scan`."""
+    blocks = source.blocks(size)
+    kept: dict[int, list[Jets]] = {}
+    bad: set[int] = set()
+    with Readers(source, workers, first=True) as readers:
+        for block, found in zip(blocks, readers.read(blocks), strict=True):
+            if isinstance(found, DataError):
+                _pass_over(source, block.file, found, bad)
+                continue
+            source.compare(found, block)
+            kept.setdefault(block.file, []).append(found)
+    source.tell()
+    parts = [jets for file, of_file in kept.items() if file not in bad for jets in of_file if jets.num_jets]
+    if not parts:
+        raise _no_jets(source)
+    return Jets.concatenate(parts)
+
+
+def _no_jets(source: Source) -> DataError:
+    return DataError("NO-JETS", f"{source.names[0]} and {len(source.names) - 1} more files give no jet")
 
 
 def _pass_over(source: Source, file: int, error: DataError, bad: set[int]) -> None:
