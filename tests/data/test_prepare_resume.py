@@ -14,17 +14,20 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracles.jet_files import jetclass_arrays, write_tree
-from oracles.prepared import FILES, OPTIONS, digests, prepared
+from oracles.prepared import FILES, OPTIONS, digests
 
 from jetlego.atomic import FolderLock
+from jetlego.data.convert import table_of
 from jetlego.data.files import check_splits, find_files
+from jetlego.data.generate.writer import write_jets
 from jetlego.data.read import read_jets
 from jetlego.data.shards.prepare import prepare
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoWarning
 
-SMALL = {**OPTIONS, "jets_per_shard": 100}
+SMALL = {**OPTIONS, "jets_per_shard": 50}
 SCRIPT = """
 import sys
 from jetlego.data.shards.prepare import prepare
@@ -34,12 +37,24 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    return digests(prepared(tmp_path_factory.mktemp("whole") / "shards", **SMALL))
+def files(tmp_path_factory):
+    """Return 12 files of 50 embedded jets each."""
+    folder = tmp_path_factory.mktemp("jets")
+    table = table_of(read_jets("sample://top/val", entries=(0, 600)))
+    for i in range(12):
+        write_jets(folder / f"{i:02d}.root", iter([table.select(np.arange(50 * i, 50 * i + 50))]))
+    return sorted(map(str, folder.glob("*.root")))
 
 
-def start(script: Path, folder: Path, workers: int = 1) -> subprocess.Popen:
-    script.write_text(SCRIPT.format(files=FILES, folder=str(folder), workers=workers, options=SMALL))
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("whole") / "shards"
+    assert len(prepare(files, folder, **SMALL)["shards"]) == 12
+    return digests(folder)
+
+
+def start(script: Path, files: list[str], folder: Path, workers: int = 1) -> subprocess.Popen:
+    script.write_text(SCRIPT.format(files=files, folder=str(folder), workers=workers, options=SMALL))
     return subprocess.Popen([sys.executable, str(script)], start_new_session=True)
 
 
@@ -52,17 +67,17 @@ def wait_until(condition, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.001)
+        time.sleep(0.005)
 
 
-def test_killed_in_the_midst_and_run_again(tmp_path, uninterrupted) -> None:
+def test_killed_in_the_midst_and_run_again(tmp_path, files, uninterrupted) -> None:
     folder = tmp_path / "shards"
-    process = start(tmp_path / "run.py", folder)
+    process = start(tmp_path / "run.py", files, folder)
     wait_until(lambda: len(shards(folder)) >= 3)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     before = shards(folder)
-    assert 3 <= len(before) < 20
+    assert 3 <= len(before) < 12
     assert not (folder / "manifest.json").exists()
     with pytest.raises(DataError, match="prepared only in part") as caught:
         read_jets(folder)
@@ -72,26 +87,26 @@ def test_killed_in_the_midst_and_run_again(tmp_path, uninterrupted) -> None:
     data = bytearray((folder / damaged).read_bytes())
     data[-100] ^= 1
     (folder / damaged).write_bytes(bytes(data))
-    prepared(folder, **SMALL)
+    prepare(files, folder, **SMALL)
     assert digests(folder) == uninterrupted
     after = shards(folder)
     kept = [name for name, inode in before.items() if after[name] == inode]
     assert len(kept) >= 2, "finished tasks are not done again"
-    prepared(folder, **SMALL)
+    prepare(files, folder, **SMALL)
     assert shards(folder) == after, "a finished folder is left as it is"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
-def test_killed_at_random_instants_with_two_workers(tmp_path, uninterrupted, seed) -> None:
+def test_killed_at_random_instants_with_two_workers(tmp_path, files, uninterrupted, seed) -> None:
     folder, rng = tmp_path / "shards", random.Random(seed)
     for _ in range(3):
-        process = start(tmp_path / "run.py", folder, workers=2)
+        process = start(tmp_path / "run.py", files, folder, workers=2)
         time.sleep(rng.uniform(0.5, 9))
         process.send_signal(signal.SIGKILL)
         process.wait()
         wait_until(lambda group=process.pid: not group_lives(group))
-    prepared(folder, **SMALL)
+    prepare(files, folder, **SMALL)
     assert digests(folder) == uninterrupted, f"seed {seed}"
 
 
@@ -105,27 +120,28 @@ def group_lives(group: int) -> bool:
 
 
 @pytest.mark.slow
-def test_workers_give_the_same_bytes(tmp_path, uninterrupted) -> None:
-    assert digests(prepared(tmp_path / "three", workers=3, **SMALL)) == uninterrupted
+def test_workers_give_the_same_bytes(tmp_path, files, uninterrupted) -> None:
+    prepare(files, tmp_path / "three", workers=3, **SMALL)
+    assert digests(tmp_path / "three") == uninterrupted
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_dask_cluster_gives_the_same_bytes(tmp_path, uninterrupted) -> None:
+def test_a_dask_cluster_gives_the_same_bytes(tmp_path, files, uninterrupted) -> None:
     distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, local_directory=tmp_path / "dask"
     ) as cluster:
         address = cluster.scheduler_address.removeprefix("tcp://")
-        prepared(tmp_path / "shards", executor=f"dask://{address}", **SMALL)
+        prepare(files, tmp_path / "shards", executor=f"dask://{address}", **SMALL)
         assert digests(tmp_path / "shards") == uninterrupted
         with pytest.raises(DataError) as caught:
-            prepare(FILES, tmp_path / "none", executor=f"dask://{address}", where="jet_pt > 1e9")
+            prepare(files, tmp_path / "none", executor=f"dask://{address}", where="jet_pt > 1e9")
         assert caught.value.id == "NO-JETS"
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_told_with_what_it_was_at(tmp_path) -> None:
+def test_a_worker_that_dies_is_told_with_what_it_was_at(tmp_path, files) -> None:
     folder = tmp_path / "shards"
 
     def kill_one() -> None:
@@ -134,8 +150,8 @@ def test_a_worker_that_dies_is_told_with_what_it_was_at(tmp_path) -> None:
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(DataError, match=r"_val\.root entries \d+ to") as caught:
-        prepared(folder, workers=2, **SMALL)
+    with pytest.raises(DataError, match=r"\d\d\.root entries 0 to 50") as caught:
+        prepare(files, folder, workers=2, **SMALL)
     killer.join()
     assert caught.value.id == "WORKER-LOST"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from oracles.prepared import FILES, prepared
 
@@ -9,6 +10,7 @@ from jetlego.structures import tree_store
 from jetlego.training.train import train
 
 
+@pytest.mark.slow
 def test_shards_train_the_same_network_as_files(tmp_path, small_config, monkeypatch) -> None:
     folder = prepared(tmp_path / "shards")
     base = small_config(epochs=1)
