@@ -10,7 +10,7 @@ from jetlego.report.style import GRID, PAGE_WIDTH, class_color, legend, plain, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROW, _MARGIN = 0.3, 1.25
+_ROW, _MARGIN = 0.3, 1.05
 """Inches of a row, and of the axes' words and the legends above and below."""
 
 
@@ -30,11 +30,11 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
     with styled():
         figure = Figure(figsize=(PAGE_WIDTH, height))
         panels = figure.subplots(1, 3, sharey=True)
-        figure.subplots_adjust(left=0.24, right=0.985, bottom=0.55 / height, top=1 - 0.65 / height, wspace=0.06)
+        figure.subplots_adjust(left=0.28, right=0.985, bottom=0.55 / height, top=1 - 0.45 / height, wspace=0.06)
         _dots(panels[0], ordered, {"auc": "AUC"})
         points = {key: f"at {float(key.rpartition('_')[2]):.0%} signal" for key in rejections_of(rows)}
         _dots(panels[1], ordered, points)
-        _dots(panels[2], ordered, {"train_rate": "training", "rate": "prediction, from momenta"})
+        _dots(panels[2], ordered, {"train_rate": "training", "rate": "prediction"})
         panels[0].set_yticks(range(len(ordered)), [plain(row["name"]) for row in ordered])
         panels[0].set_xlabel("area under the curve")
         panels[1].set_xlabel(r"background rejection $1/\varepsilon_B$")
