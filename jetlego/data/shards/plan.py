@@ -67,9 +67,7 @@ class Plan:
 
     def signature(self, task: int) -> str:
         """Return what makes the shards of a task: options, versions, and the contents of its sources."""
-        pieces = [
-            (self.sources[p.source].sha256, p.file_index, p.start, p.stop) for p in self.tasks[task]
-        ]  # fmt: skip
+        pieces = [(self.sources[p.source].sha256, p.file_index, p.start, p.stop) for p in self.tasks[task]]
         told = json.dumps([self.parameters, self.num_sources, pieces], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
@@ -124,13 +122,14 @@ def make_plan(
     DataError
         What a reader says of a file that cannot be opened, unless such files are to be skipped.
     """
+    stamps = [path.stat() for path in files]  # before their bytes are looked at, so that no change is missed
     if digests is None:
         with ThreadPoolExecutor(threads) as pool:
             digests = list(pool.map(fingerprint, files))
     numbers = FileNumbers()
     sources, segments = [], []
-    for at, (path, digest) in enumerate(zip(files, digests, strict=True)):
-        status, fault = path.stat(), ""
+    for at, (path, digest, status) in enumerate(zip(files, digests, stamps, strict=True)):
+        fault = ""
         try:
             segments += _segments(at, path, options, numbers)
         except DataError as error:

@@ -98,7 +98,7 @@ def _lost(tasks: Sequence[Task]) -> DataError:
 
 def _on_dask(tasks: Sequence[Task], address: str) -> Iterator[Result]:
     distributed = optional("distributed", extra="cluster", task=f"--executor {_DASK}{address}")
-    client = _client(distributed, address)
+    client, futures = _client(distributed, address), {}
     try:
         futures = {client.submit(run_task, task, pure=False): task for task in tasks}
         for future in distributed.as_completed(futures):
@@ -107,7 +107,7 @@ def _on_dask(tasks: Sequence[Task], address: str) -> Iterator[Result]:
             except distributed.KilledWorker as error:
                 raise _lost([futures[future]]) from error
     finally:
-        client.cancel(list(client.futures))
+        client.cancel(list(futures))
         client.close()
 
 
