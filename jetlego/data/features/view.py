@@ -123,6 +123,7 @@ class JetView:
     def _missing(self, name: str, *, known: bool) -> ConfigError | DataError:
         if not self._pending and not known:
             return ConfigError("BAD-VALUE", f"no column '{name}'", did_you_mean(name, self.names()))
-        wanted_by = f"column '{self._pending[0]}' needs '{name}', which" if self._pending else f"column '{name}'"
-        what = f"{wanted_by} these jets do not carry".replace("' these", "' is not among what these", 1)
+        what = f"these jets do not carry the column '{name}'"
+        if self._pending:
+            what = f"column '{self._pending[0]}' needs '{name}', which these jets do not carry"
         return DataError("NO-BRANCH", what, did_you_mean(name, [*self.jets.constituents, *self.jets.jet]))
