@@ -54,7 +54,7 @@ class Seq2Seq(nn.Module):
         width = self.encoder.out_dim
         self.start = nn.Linear(width, hidden)
         self.embed = Embed(categories=symbols + 1, out_dim=hidden)  # its row for unknown values is the begin
-        self.cell = nn.GRUCell(hidden + width, hidden)
+        self.cell = nn.GRU(hidden + width, hidden, batch_first=True)
         self.attention = self.moves = None
         if attention is not None:
             self.keys = nn.Identity() if width == hidden else nn.Linear(width, hidden)
@@ -72,10 +72,14 @@ class Seq2Seq(nn.Module):
             raise ValueError("seq2seq needs the sequence that it is to score; decode() makes its own")
         state, rows = self.read(x, mask), []
         fed = torch.cat([target.new_full((x.shape[0], 1), -1), target], 1)[:, : target.shape[1]]
+        if fed.shape[1] == 0:
+            return x.new_zeros(x.shape[0], 0, self.out_dim)
+        if self.attention is None:  # the context never changes, so all steps are one call
+            return self._written(fed, state[1].unsqueeze(1).expand(-1, fed.shape[1], -1), state[0])[0]
         for token in fed.unbind(1):
             log_prob, state = self.step(token, state)
             rows.append(log_prob)
-        return torch.stack(rows, 1) if rows else x.new_zeros(x.shape[0], 0, self.out_dim)
+        return torch.stack(rows, 1)
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> State:
         """Return the decoder's first state: (s, c), with attention (s, h, real (B, T), weights (B, T))."""
@@ -95,8 +99,8 @@ class Seq2Seq(nn.Module):
             h, mask, before = read
             weight = self.attended(s, h, mask, before)
             context, read = (weight.unsqueeze(1) @ h).squeeze(1), [h, mask, weight]
-        s = self.cell(torch.cat([self.embed(token), context], -1), s)
-        return self.out(torch.cat([s, context], -1)).log_softmax(-1), (s, *read)
+        log_prob, s = self._written(token.unsqueeze(1), context.unsqueeze(1), s)
+        return log_prob.squeeze(1), (s, *read)
 
     @torch.no_grad()
     def decode(self, x: Tensor, mask: Tensor | None = None, *, steps: int,
@@ -124,6 +128,11 @@ class Seq2Seq(nn.Module):
         assert self.attention is not None
         bias = self.moves(before.unsqueeze(1)) if self.moves is not None and before.shape[1] else None
         return self.attention.weights(s.unsqueeze(1), self.keys(h), mask, bias=bias).squeeze(1)
+
+    def _written(self, tokens: Tensor, context: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities (B, S, symbols + 1) after ``tokens (B, S)`` in contexts (B, S, width), and s."""
+        states, end = self.cell(torch.cat([self.embed(tokens), context], -1), s.unsqueeze(0))
+        return self.out(torch.cat([states, context], -1)).log_softmax(-1), end[0]
 
     def _ends(self, h: Tensor, mask: Tensor | None) -> Tensor:
         """Return what both directions of the encoder know in the end, (B, width); zeros for an empty row."""

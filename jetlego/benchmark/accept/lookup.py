@@ -26,7 +26,7 @@ def learn_nearest(seed: int) -> float:
         return head(look(ask(queries), embed(items)))
 
     def loss(step: int) -> Tensor:
-        items, queries, kind = points_and_queries(rng, 128)
+        items, queries, kind = points_and_queries(rng, 64)
         return F.cross_entropy(logits(items, queries).flatten(0, 1), kind.flatten())
 
     fit(net.parameters(), loss, steps=1800, lr=3e-3, warmup=50, clip=1.0)

@@ -25,11 +25,11 @@ def learn_a_source(seed: int) -> float:
     chance = (1.5 * torch.randn(SYMBOLS, SYMBOLS, SYMBOLS, generator=rng, dtype=torch.float64)).softmax(-1)
 
     def loss(step: int) -> Tensor:
-        return _after_two(net, spoken(chance, rng, 64, 32))
+        return _after_two(net, spoken(chance, rng, 32, 32))
 
-    fit(net.parameters(), loss, steps=1500, lr=5e-3, warmup=20)
+    fit(net.parameters(), loss, steps=1200, lr=1e-2, warmup=20)
     with torch.no_grad():
-        words = spoken(chance, rng, 4000, 64)
+        words = spoken(chance, rng, 1000, 64)
         # on the same words what the source itself pays: the noise of the sample goes out of the difference
         own = -chance.float()[words[:, :-2], words[:, 1:-1], words[:, 2:]].log().mean()
         return float(_after_two(net, words) - own)

@@ -35,9 +35,10 @@ class NTM(Machine):
 
     Notes
     -----
-    Writing comes before reading. The memory starts at a small constant: what breaks the symmetry between slots is the
-    first weighting, which is learned, as is what is read first. Gradients explode: clip them at 10. On jets: pseudojets
-    as the tape, "read the two nearest, write the sum" as the program.
+    All heads find their places in the memory as it was; then it is written, and then read. The memory starts at a small
+    constant: what breaks the symmetry between slots is the first weighting, which is learned, as is what is read first.
+    Gradients explode: clip them at 10. On jets: pseudojets as the tape, "read the two nearest, write the sum" as the
+    program.
     """
 
     def __init__(self, *, in_dim: int, out_dim: int | None = None, hidden: int = 100, slots: int = 64, width: int = 16,
@@ -73,17 +74,17 @@ class NTM(Machine):
         memory, weight, read, *inner = state
         h, inner = self.controller(torch.cat([x, read.flatten(1)], -1), tuple(inner))
         order = self.address(h).unflatten(-1, (2 * self.heads, -1)).split(self.sizes, -1)
-        # write heads stand first: they move, write, and then the read heads look at what is there
-        writes = self._moved(memory, [o[:, : self.heads] for o in order], weight[:, : self.heads])
+        weight = self._moved(memory, order, weight)
+        writes, reads = weight.split(self.heads, 1)
         erase, add = self.change(h).unflatten(-1, (2, self.heads, self.width)).unbind(1)
         memory = addressing.written(memory, writes, erase.sigmoid(), add.tanh())
-        reads = self._moved(memory, [o[:, self.heads :] for o in order], weight[:, self.heads :])
         read = reads @ memory
         y = self.out(torch.cat([h, read.flatten(1)], -1))
-        return y, (memory, torch.cat([writes, reads], 1), read, *inner)
+        return y, (memory, weight, read, *inner)
 
-    def _moved(self, memory: Tensor, order: list[Tensor], before: Tensor) -> Tensor:
-        """Return the weightings (B, H, N) of heads that stood at ``before``."""
+    @staticmethod
+    def _moved(memory: Tensor, order: tuple[Tensor, ...], before: Tensor) -> Tensor:
+        """Return the weightings (B, 2H, N) of heads that stood at ``before``; the first half of them write."""
         key, strength, gate, shift, gamma = order
         content = addressing.by_content(memory, key.tanh(), F.softplus(strength).squeeze(-1))
         weight = addressing.between(before, content, gate.sigmoid())
