@@ -30,7 +30,7 @@ def learn_wave(seed: int) -> dict[str, float]:
     wave = chord(generator(seed))
     clockwork = {"brick": "clockwork", "hidden": UNITS, "periods": [2**i for i in range(9)]}
     found = {name: wave_error(spec, wave, seed, steps) for name, spec, steps in (
-        ("clockwork", clockwork, 1200), ("plain", {"brick": "rnn", "hidden": UNITS}, 2400))}  # fmt: skip
+        ("clockwork", clockwork, 500), ("plain", {"brick": "rnn", "hidden": UNITS}, 1000))}  # fmt: skip
     return {"nmse": found["clockwork"], "plain over clockwork": found["plain"] / found["clockwork"]}
 
 

@@ -33,11 +33,11 @@ def learn_words(seed: int) -> dict[str, float]:
     head = nn.Linear(net.out_dim, LETTERS)
 
     def loss(step: int) -> Tensor:
-        net.slope = min(5.0, 1.0 + step / 200)
+        net.slope = min(5.0, 1.0 + step / 75)
         letters, _ = text(rng, words, 48, 40)
         return cross_entropy(head(net(F.one_hot(letters[:, :-1], LETTERS).float())), letters[:, 1:])
 
-    fit([*net.parameters(), *head.parameters()], loss, steps=1000, lr=1e-2, warmup=20, clip=1.0)
+    fit([*net.parameters(), *head.parameters()], loss, steps=400, lr=1e-2, warmup=20, clip=1.0)
     letters, ends = text(generator(seed + 1000), words, 200, 200)
     with torch.no_grad():
         y, marks, _ = net.run(F.one_hot(letters[:, :-1], LETTERS).float())
