@@ -98,7 +98,8 @@ def learn_dense(seed: int) -> float:
 
 
 @task("convnet", published={"accuracy": 0.94, "shuffled axis": 0.56}, source=SOURCE,
-      gate={"accuracy": ">= 0.92", "shuffled axis": "<= 0.62"}, minutes=1)  # fmt: skip
+      gate={"accuracy": ">= 0.92", "shuffled axis": "<= 0.62"}, minutes=1,
+      bricks=("convnet", "conv", "image_pool", "flatten"))  # fmt: skip
 def learn_local(seed: int) -> dict[str, float]:
     """Accuracy of three convolutions on MNIST-1D, and on the same digits with their places permuted."""
     return {

@@ -36,6 +36,8 @@ Truth = dict[str, Any]
     gate={"classes lost (points)": "<= 1", "particles lost (points)": "<= 1", "mass": "<= 0.02", "pile-up": "<= 0.02",
           "peaks": "<= 0.02", "share of time": "<= 0.40"},
     minutes=5,
+    bricks=("many_heads", "bifpn", "scatter_connection", "gather_connection", "image_head", "global_pool",
+            "heat_map_head"),
 )  # fmt: skip
 def learn_all_at_once(seed: int) -> dict[str, float]:
     """Joint net of five heads against five nets of one: points lost, relative excess of losses, share of their time.

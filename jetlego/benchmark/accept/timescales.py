@@ -63,6 +63,7 @@ def wave_error(spec: Any, wave: Tensor, seed: int, steps: int) -> float:
     source="best answers without memory (the squared error 1/6 of answering 1, and ten guesses among eight letters)",
     gate={"adding": "<= 0.01", "copying": "<= 0.02"},
     minutes=4,
+    bricks=("wavenet", "conv1d"),
 )
 def learn_long_memory(seed: int) -> dict[str, float]:
     """Sum of two marked numbers among 200 (squared error), ten letters repeated 200 steps later (nats a step)."""
