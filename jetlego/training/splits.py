@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -139,7 +139,9 @@ def open_splits(
     if missing:
         *cut, found["train"] = found["train"].part(list(missing.values()), seed=_SPLIT_SEED)
         found.update(zip(missing, cut, strict=True))
-        sources |= {name: origin.source(paths["train"], _use(name)) for name in missing}
+        for name in missing:
+            sources[name] = origin.source(paths["train"], _use(name))
+            sources[name].first = sources["train"].first
     if config.max_jets is not None:
         found = {name: index.first(config.max_jets, seed=_SPLIT_SEED) for name, index in found.items()}
     if config.train_jets is not None:
@@ -184,14 +186,15 @@ def _part(jets: Jets, shares: dict[str, float]) -> tuple[Jets, dict[str, Jets]]:
 
 
 def _to_record(index: BlockIndex, source: Source) -> dict[str, object]:
-    return {"files": list(source.names), "stamps": source.marks(), **index.to_dict()}
+    return {"files": list(source.names), "stamps": source.marks(), "first": source.first, **index.to_dict()}
 
 
-def _recorded(known: dict[str, object], source: Source) -> BlockIndex:
+def _recorded(known: dict[str, Any], source: Source) -> BlockIndex:
     """Return the index of a record, if the files are still the same."""
     if known["files"] != list(source.names) or known["stamps"] != source.marks():
         what = f"the files of {source.names[0]} and others changed since this run began"
         raise DataError("FILE-CHANGED", what, "put them back, or start a new run")
+    source.first = known["first"]
     return BlockIndex.from_dict(known)
 
 

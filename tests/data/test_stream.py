@@ -36,6 +36,7 @@ class JetsInMemory(Source):
 
     names = ("top", "qcd")
     skipped = ()
+    first = (0, 1)
 
     def __init__(self, jets):
         self.jets = [jets.select(jets.label == k) for k in (0, 1)]

@@ -146,10 +146,12 @@ def test_two_processes_stream_one_sequence(tmp_path, small_stream):
 
 @pytest.mark.slow
 def test_a_stream_learns_what_memory_learns(tmp_path, small_config):
-    base = small_config(epochs=6, batch_size=128)
-    plain = RunConfig.model_validate({**base.resolved(), "data": {**base.resolved()["data"], "max_jets": None}})
-    figures = {}
-    for name, config in {"memory": plain, "stream": streamed(base, stream={"block": 200, "pool": 4_000})}.items():
+    settings = small_config(epochs=4, batch_size=128).resolved()
+    model = {"brick": "set_tagger", "embed": {"brick": "mlp", "hidden": [32], "out_dim": 32}, "readout": "pool"}
+    settings |= {"structure": {}, "model": {**model, "head": {"brick": "mlp", "hidden": [32]}}}
+    settings["data"] |= {"features": "kin", "max_jets": None}
+    plain, figures = RunConfig.model_validate(settings), {}
+    for name, config in {"memory": plain, "stream": streamed(plain, stream={"block": 200, "pool": 4_000})}.items():
         run = train(config, tmp_path / name)
         figures[name] = run.metrics()["test"]
     assert figures["stream"]["num_jets"] == figures["memory"]["num_jets"]

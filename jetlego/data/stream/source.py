@@ -16,7 +16,7 @@ from jetlego.data.formats.choose import SchemaLike, open_reader
 from jetlego.data.formats.reader import Reader, Request
 from jetlego.data.jets import Jets
 from jetlego.data.labels import check_labels
-from jetlego.data.read import unreadable
+from jetlego.data.read import FileNumbers, unreadable
 from jetlego.data.screen import check_units, screen
 from jetlego.data.selection import Where, selected
 from jetlego.data.stamps import Stamp
@@ -62,10 +62,13 @@ class Source(ABC):
         The files, for messages and for the record of a run.
     skipped
         What was left out as unreadable, each with its reason.
+    first
+        Number of each file in ``file_index``; that of its first part for shards, which keep those they were made from.
     """
 
     names: Sequence[str]
     skipped: Sequence[str]
+    first: list[int]
 
     @abstractmethod
     def blocks(self, size: int) -> list[Block]:
@@ -142,15 +145,16 @@ class FileSource(Source):
     def blocks(self, size: int) -> list[Block]:
         """Return all blocks; each file is opened once, for the layout of its storage."""
         out: list[Block] = []
-        total = 0
+        numbers = FileNumbers()
         for number, path in enumerate(self.files):
             try:
                 with open_reader(path, self.schema, self.request) as reader:
                     cuts = reader.cuts(size)
-                    self.first[number], total = total, total + reader.num_sources
+                    self.first[number] = numbers.enter(path, reader)
             except DataError as error:
                 if not self.skip(number, error):
                     raise
+                self.first[number] = numbers.enter(path)
                 continue
             pairs = [(0, None)] if cuts is None else itertools.pairwise(cuts)
             out += [Block(number, a, b) for a, b in pairs]

@@ -67,6 +67,7 @@ class WeaverSource(Source):
         self.files = find_files(self.paths)
         check_duplicates(self.files)
         self.stamps = [Stamp.of(path) for path in self.files]
+        self.first = list(range(len(self.files)))
         observers = self.config.options["observers"]
         if self.mode == "predict":
             self.config = without_truth(self.config)
