@@ -15,6 +15,7 @@ import os
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from jetlego.data.shards.prepare import prepare
 from jetlego.data.shards.shards import Shards
 from jetlego.data.weaver import WeaverConfig, iterate_weaver, load_weaver_config
 from jetlego.data.weaver.plan import Plan
-from jetlego.errors import ConfigError, EnvironmentFault
+from jetlego.errors import ConfigError, EnvironmentFault, JetlegoWarning
 
 DECODING = "uproot decoding the same branches"
 WEAVER_DEFAULT = "weaver, fetch_step 0.01 (its default)"
@@ -67,7 +68,9 @@ def measure_files(
         raise ConfigError("BAD-VALUE", "the loader is measured on ROOT files")
     loaded = load_weaver_config(config or _CONFIG)
     with tempfile.TemporaryDirectory() as folder:
-        prepare(files, folder, features="kin" if config else "full")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JetlegoWarning)  # flags have no spread, and that is no news here
+            prepare(files, folder, features="kin" if config else "full")
         contestants = {**_contestants(loaded, files), SHARDS: lambda: _mapped(Shards(folder))}
         rates = _rates(contestants, lambda: _peer_rates(_peer_python(peer), loaded.path, files), rounds)
     rows = _rows(rates)

@@ -145,7 +145,7 @@ def test_a_worker_that_dies_is_told_with_what_it_was_at(tmp_path, files) -> None
     folder = tmp_path / "shards"
 
     def kill_one() -> None:
-        wait_until(lambda: len(shards(folder)) >= 1)
+        wait_until(lambda: len(shards(folder)) >= 1, seconds=300)
         multiprocessing.active_children()[0].kill()
 
     killer = threading.Thread(target=kill_one)

@@ -101,7 +101,7 @@ def _on_dask(tasks: Sequence[Task], address: str) -> Iterator[Result]:
     client, futures = _client(distributed, address), {}
     try:
         futures = {client.submit(run_task, task, pure=False): task for task in tasks}
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             try:
                 yield futures[future], future.result()
             except distributed.KilledWorker as error:
