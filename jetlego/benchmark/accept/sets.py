@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -86,17 +87,17 @@ def _spread(x: Tensor, mask: Tensor) -> Tensor:
     return (square - mean.square()).clamp(min=0).sqrt()
 
 
-def _read(readout: str, answer: object, seed: int) -> float:
+def _read(readout: str, answer: Callable[[Tensor, Tensor], Tensor], seed: int) -> float:
     net, rng = Reader(readout, 2, seed), generator(seed)
 
     def loss(step: int) -> Tensor:
         x, mask = numbers(rng, 256, 2)
-        return mse(net(x, mask), answer(x, mask))  # type: ignore[operator]
+        return mse(net(x, mask), answer(x, mask))
 
     fit(net.parameters(), loss, steps=2500, lr=3e-3, clip=1.0)
     x, mask = numbers(rng, 8192, 2)
     with torch.no_grad():
-        return r_squared(net(x, mask), answer(x, mask))  # type: ignore[operator]
+        return r_squared(net(x, mask), answer(x, mask))
 
 
 @task("embed", published=1.0, source="exact", gate=">= 0.98", minutes=0.3, figure="R2 on unseen pairs")  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jetlego.benchmark.accept.registry import task
 from jetlego.benchmark.accept.training import fit, generator, r_squared
@@ -13,6 +14,7 @@ from jetlego.bricks.build import build
 from jetlego.losses import mse, soft01, soft_topk_loss
 from jetlego.models.kinematic_fit import kinematic_fit
 
+Answer = Callable[[Tensor], Tensor]
 ITEMS, WIDTH = 10, 4
 HIDDEN = (0.6, -0.5, 0.4, 0.3)
 """The score that decides the order of the items; nobody tells it to the bricks."""
@@ -56,17 +58,17 @@ def in_order(x: Tensor) -> Tensor:
     return x.gather(1, order.unsqueeze(-1).expand_as(x))
 
 
-def _learn(predict: object, answer: object, parameters: list, seed: int) -> float:
+def _learn(predict: Answer, answer: Answer, parameters: list[nn.Parameter], seed: int) -> float:
     rng = generator(seed)
 
     def loss(step: int) -> Tensor:
         x = torch.randn(256, ITEMS, WIDTH, generator=rng)
-        return mse(predict(x), answer(x))  # type: ignore[operator]
+        return mse(predict(x), answer(x))
 
     fit(parameters, loss, steps=500, lr=0.02)
     x = torch.randn(2048, ITEMS, WIDTH, generator=rng)
     with torch.no_grad():
-        return r_squared(predict(x), answer(x))  # type: ignore[operator]
+        return r_squared(predict(x), answer(x))
 
 
 CLASSES, RADIUS, SIGMA = 8, 2.0, 0.7
@@ -115,7 +117,7 @@ W_MASS = 80.4
 def learn_energy_scale(seed: int) -> float:
     """Calibrate jets by making the chi2 of their W-mass fit small: scale at eta 0 and its slope, unknown to the fit."""
     rng = generator(seed)
-    correction = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    correction = nn.Parameter(torch.zeros(2, dtype=torch.float64))
     resolution = torch.tensor([0.08, 0.01, 0.01], dtype=torch.float64)
 
     def corrected(jets: Tensor) -> Tensor:
