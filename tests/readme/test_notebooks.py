@@ -8,8 +8,8 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
-SLOW = {"three_vehicles"}
-"""They train, which takes a minute."""
+SLOW = {"infrared_collinear", "three_vehicles"}
+"""They train, which takes minutes."""
 
 
 def _marked(path):
