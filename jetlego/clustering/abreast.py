@@ -2,7 +2,7 @@
 
 The lanes keep their own pace: in each round a jet either merges two nodes and measures the new one, or measures a node
 again whose neighbor is gone. Both ask the same of ``lane_passes.measure``, which does all the work that grows with n^2;
-what is left are a few numbers per round and jet, among them azimuths, which eight jets again take together.
+what is left are a few numbers per round and jet, among them logarithms and angles, which eight jets take together.
 
 Ties are rare and cost a loop of their own, see ``_choose``; the rule is that of ``kernels``.
 """
@@ -13,9 +13,9 @@ import math
 
 import numpy as np
 
-from jetlego.clustering.azimuth import azimuth_of, azimuths
 from jetlego.clustering.jit import dissolved, inner
-from jetlego.clustering.kinematics import TWO_PI, rapidity_of, weight_of
+from jetlego.clustering.kinematics import TWO_PI, rapidity_ratio, weight_of
+from jetlego.clustering.lane_fill import ZERO, azimuth, begin, lay_out, rapidity, whole, write
 from jetlego.clustering.lane_passes import (
     ASK_NODE,
     ASK_PHI,
@@ -23,8 +23,6 @@ from jetlego.clustering.lane_passes import (
     BEST,
     BEST_SLOT,
     BEST_TIES,
-    GONE1,
-    GONE2,
     LANES,
     LEAST,
     LEAST_SLOT,
@@ -32,90 +30,52 @@ from jetlego.clustering.lane_passes import (
     MOST_ABREAST,
     NEAR,
     NEIGHBOR,
+    NEW_LOG,
     NEW_PHI,
-    NEW_SURE,
+    NEW_RATIO,
     NEW_X,
     NEW_Y,
+    NEW_Z,
+    NOBODY,
     NODE,
     PHI,
     SCRATCH,
-    STALE,
     WEIGHT,
     Y,
     index,
     measure,
     meet,
 )
+from jetlego.clustering.precise import azimuths, logarithms
 
-LEFT, MADE, FIRST_NODE, NEXT_MERGE, ASKED = (index(k) for k in range(5))
-"""Of each lane: number of slots, number of the next node, row of node 0, row of the next merge, slot being measured."""
+LEFT, MADE, FIRST_NODE, NEXT_MERGE, ASKED, IS_NEW = (index(k) for k in range(6))
+"""Of each lane: number of slots, number of the next node, row of node 0, row of the next merge; slot that is being
+measured, and whether its node is new."""
 
-ZERO, ONE, TWO, NO_SLOT = index(0), index(1), index(2), index(MOST_ABREAST)
-NOBODY = -9.0
+ONE, TWO, NO_SLOT = index(1), index(2), index(MOST_ABREAST)
 ELSEWHERE = 1e150  # a rapidity from which nothing is near
 
 
 def lane_scratch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the arrays ``r``, ``slot_of`` and ``lanes`` of :func:`recluster_abreast`."""
     lanes = int(LANES)
-    return np.zeros(SCRATCH), np.zeros((lanes, 2 * MOST_ABREAST), np.uint64), np.zeros((lanes, 5), np.uint64)
-
-
-@dissolved
-def _whole(x):
-    """Return a node or slot as an index: unsigned, since numba lets signed ones count from the end."""
-    return np.uint64(np.int64(x))
-
-
-@dissolved
-def _write(r, at, y, phi, weight, near, neighbor, node):
-    r[Y + at], r[PHI + at], r[WEIGHT + at] = y, phi, weight
-    r[NEAR + at], r[NEIGHBOR + at], r[NODE + at] = near, neighbor, node
-
-
-@dissolved
-def _lay_out(lane, p4, start, n, most, r, node_p4, base):
-    """Copy the constituents of a jet; px and py stand in the rows NEAR and NEIGHBOR for now."""
-    for slot in range(ZERO, n):
-        for axis in range(4):
-            node_p4[base + slot, axis] = p4[start + slot, axis]
-        at = slot * LANES + lane
-        r[NEAR + at], r[NEIGHBOR + at] = p4[start + slot, 0], p4[start + slot, 1]
-    for slot in range(n, most):
-        at = slot * LANES + lane
-        r[NEAR + at], r[NEIGHBOR + at] = 1.0, 1.0
-
-
-@dissolved
-def _begin(lane, n, most, power, r, slot_of, node_p4, base):
-    """Fill the slots of a lane; PHI and NODE hold the answers of ``azimuths``."""
-    for slot in range(ZERO, n):
-        at, row = slot * LANES + lane, base + slot
-        px, py = node_p4[row, 0], node_p4[row, 1]
-        pt2 = px * px + py * py
-        y, phi = rapidity_of(pt2, node_p4[row, 2], node_p4[row, 3]), azimuth_of(px, py, r[PHI + at], r[NODE + at])
-        _write(r, at, y, phi, weight_of(pt2, power), math.inf, STALE, float(slot))
-        slot_of[lane, slot] = slot
-    for slot in range(n, most):
-        _write(r, slot * LANES + lane, math.inf, 0.0, 1.0, math.inf, STALE, NOBODY)
+    return np.zeros(SCRATCH), np.zeros((lanes, 2 * MOST_ABREAST), np.uint64), np.zeros((lanes, 6), np.uint64)
 
 
 @dissolved
 def _rest(lane, r, lanes):
     """Ask nothing."""
-    lanes[lane, ASKED] = NO_SLOT
+    lanes[lane, ASKED], lanes[lane, IS_NEW] = NO_SLOT, ZERO
     r[ASK_Y + lane], r[ASK_PHI + lane], r[ASK_NODE + lane] = ELSEWHERE, 0.0, NOBODY
-    r[GONE1 + lane], r[GONE2 + lane] = NOBODY, NOBODY
 
 
 @dissolved
-def _ask(lane, slot, node, gone1, gone2, r, lanes):
+def _ask(lane, slot, node, is_new, r, lanes):
     """Ask for the neighbor of the node in a slot, which is out of reach until the answer is there."""
     at = slot * LANES + lane
-    lanes[lane, ASKED] = slot
+    lanes[lane, ASKED], lanes[lane, IS_NEW] = slot, is_new
     r[ASK_Y + lane], r[ASK_PHI + lane], r[ASK_NODE + lane] = r[Y + at], r[PHI + at], node
-    r[GONE1 + lane], r[GONE2 + lane] = gone1, gone2
-    r[Y + at], r[NEAR + at], r[NEIGHBOR + at] = math.inf, math.inf, STALE
+    r[Y + at], r[NEAR + at], r[NEIGHBOR + at] = math.inf, math.inf, NOBODY
 
 
 @dissolved
@@ -141,29 +101,37 @@ def _answer(lane, r, lanes):
     if r[BEST_TIES + lane] > 0:
         neighbor = _first_neighbor(lane, lanes[lane, LEFT], r)
     else:
-        neighbor = r[NODE + _whole(r[BEST_SLOT + lane]) * LANES + lane]
+        neighbor = r[NODE + whole(r[BEST_SLOT + lane]) * LANES + lane]
     r[Y + at], r[NEAR + at], r[NEIGHBOR + at] = r[ASK_Y + lane], r[BEST + lane], neighbor
     return r[WEIGHT + at] * r[BEST + lane]
 
 
 @dissolved
+def _alone(lane, slot, r, slot_of):
+    """Whether the neighbor of a slot's node is gone, so that NEAR is but a lower bound."""
+    return slot_of[lane, whole(r[NEIGHBOR + slot * LANES + lane])] == NO_SLOT
+
+
+@dissolved
 def _mutual(lane, slot, r, slot_of):
     """Whether a node's neighbor has that node for neighbor, at the same weighted distance."""
-    at = slot * LANES + lane
-    if r[NEIGHBOR + at] == STALE:
+    if _alone(lane, slot, r, slot_of):
         return False
-    other = slot_of[lane, _whole(r[NEIGHBOR + at])] * LANES + lane
+    at = slot * LANES + lane
+    other = slot_of[lane, whole(r[NEIGHBOR + at])] * LANES + lane
     same = r[WEIGHT + at] * r[NEAR + at] == r[WEIGHT + other] * r[NEAR + other]
     return same and r[NEIGHBOR + other] == r[NODE + at]
 
 
 @dissolved
-def _first_slot(lane, slots, least, r):
-    """Return the slot whose pair comes first among those at a weighted distance; stale ones before all others."""
+def _first_slot(lane, slots, least, r, slot_of):
+    """Return the slot whose pair comes first among those at a weighted distance, or one that has to search again."""
     low, high, chosen = math.inf, math.inf, ZERO
     for slot in range(ZERO, slots):
         at = slot * LANES + lane
         if r[WEIGHT + at] * r[NEAR + at] == least:
+            if _alone(lane, slot, r, slot_of):
+                return slot
             one, two = min(r[NODE + at], r[NEIGHBOR + at]), max(r[NODE + at], r[NEIGHBOR + at])
             if one < low or (one == low and two < high):
                 low, high, chosen = one, two, slot
@@ -177,13 +145,13 @@ def _choose(lane, r, slot_of, lanes):
     Two nodes that have each other for neighbor may have the same one: that is no tie.
     """
     mine = _answer(lane, r, lanes)
-    least, slot, ties = r[LEAST + lane], _whole(r[LEAST_SLOT + lane]), r[LEAST_TIES + lane]
+    least, slot, ties = r[LEAST + lane], whole(r[LEAST_SLOT + lane]), r[LEAST_TIES + lane]
     if mine < least:
         least, slot, ties = mine, lanes[lane, ASKED], 0.0
     elif mine == least:
         ties += 1
     if ties > 1 or (ties == 1 and not _mutual(lane, slot, r, slot_of)):
-        slot = _first_slot(lane, lanes[lane, LEFT], least, r)
+        slot = _first_slot(lane, lanes[lane, LEFT], least, r, slot_of)
     return slot, least
 
 
@@ -192,16 +160,16 @@ def _vacate(lane, slot, last, r, slot_of):
     """Fill a slot by the last one."""
     at, end = slot * LANES + lane, last * LANES + lane
     if slot != last:
-        _write(r, at, r[Y + end], r[PHI + end], r[WEIGHT + end], r[NEAR + end], r[NEIGHBOR + end], r[NODE + end])
-        slot_of[lane, _whole(r[NODE + at])] = slot
-    _write(r, end, math.inf, 0.0, 1.0, math.inf, STALE, NOBODY)
+        write(r, at, r[Y + end], r[PHI + end], r[WEIGHT + end], r[NEAR + end], r[NEIGHBOR + end], r[NODE + end])
+        slot_of[lane, whole(r[NODE + at])] = slot
+    write(r, end, math.inf, 0.0, 1.0, math.inf, NOBODY, NOBODY)
 
 
 @dissolved
 def _merge(lane, slot, least, power, r, slot_of, lanes, node_p4, parents, dij):
-    """Merge a slot's node with its neighbor and ask for the neighbor of the new node, whose azimuth is to come."""
+    """Merge a slot's node with its neighbor and ask for the neighbor of the new node, whose angles are to come."""
     at, merge = slot * LANES + lane, lanes[lane, NEXT_MERGE]
-    one, two = _whole(r[NODE + at]), _whole(r[NEIGHBOR + at])
+    one, two = whole(r[NODE + at]), whole(r[NEIGHBOR + at])
     first, second, made, base = min(one, two), max(one, two), lanes[lane, MADE], lanes[lane, FIRST_NODE]
     parents[merge, 0], parents[merge, 1], dij[merge] = first, second, least
     for axis in range(4):
@@ -214,23 +182,26 @@ def _merge(lane, slot, least, power, r, slot_of, lanes, node_p4, parents, dij):
         return
     _vacate(lane, slot_of[lane, second], lanes[lane, LEFT], r, slot_of)
     into, row = slot_of[lane, first], base + made
+    slot_of[lane, first], slot_of[lane, second] = NO_SLOT, NO_SLOT
     px, py = node_p4[row, 0], node_p4[row, 1]
     pt2 = px * px + py * py
-    r[NEW_X + lane], r[NEW_Y + lane] = px, py
-    y = rapidity_of(pt2, node_p4[row, 2], node_p4[row, 3])
-    _write(r, into * LANES + lane, y, 0.0, weight_of(pt2, power), math.inf, STALE, float(made))
+    r[NEW_X + lane], r[NEW_Y + lane], r[NEW_Z + lane] = px, py, node_p4[row, 2]
+    r[NEW_RATIO + lane] = rapidity_ratio(pt2, node_p4[row, 2], node_p4[row, 3])
+    write(r, into * LANES + lane, 0.0, 0.0, weight_of(pt2, power), math.inf, NOBODY, float(made))
     slot_of[lane, made] = into
-    _ask(lane, into, float(made), float(first), float(second), r, lanes)
+    _ask(lane, into, float(made), ONE, r, lanes)
 
 
 @dissolved
-def _turn(r, lanes):
-    """Write the azimuths of the nodes that this round has made."""
-    azimuths(r, NEW_X, NEW_Y, NEW_PHI, NEW_SURE, LANES)
+def _aim(r, lanes):
+    """Write rapidity and azimuth of the nodes that this round has made."""
+    azimuths(r, NEW_X, NEW_Y, NEW_PHI, LANES)
+    logarithms(r, NEW_RATIO, NEW_LOG, LANES)
     for lane in range(ZERO, LANES):
-        if r[GONE1 + lane] >= 0:
-            phi = azimuth_of(r[NEW_X + lane], r[NEW_Y + lane], r[NEW_PHI + lane], r[NEW_SURE + lane])
+        if lanes[lane, IS_NEW]:
+            phi = azimuth(r[NEW_PHI + lane], r[NEW_X + lane], r[NEW_Y + lane])
             r[ASK_PHI + lane], r[PHI + lanes[lane, ASKED] * LANES + lane] = phi, phi
+            r[ASK_Y + lane] = rapidity(r[NEW_RATIO + lane], r[NEW_LOG + lane], r[NEW_Z + lane])
 
 
 @dissolved
@@ -245,10 +216,11 @@ def _start(jets, p4, jet_ptr, node_ptr, merge_ptr, power, r, slot_of, lanes, nod
         n = np.uint64(jet_ptr[jet + ONE] - jet_ptr[jet]) if filled else ZERO
         lanes[lane, LEFT], lanes[lane, MADE] = n, n
         lanes[lane, FIRST_NODE], lanes[lane, NEXT_MERGE] = np.uint64(node_ptr[jet]), np.uint64(merge_ptr[jet])
-        _lay_out(lane, p4, np.uint64(jet_ptr[jet]), n, most, r, node_p4, np.uint64(node_ptr[jet]))
-    azimuths(r, NEAR, NEIGHBOR, PHI, NODE, most * LANES)
+        lay_out(lane, p4, np.uint64(jet_ptr[jet]), n, most, r, node_p4, np.uint64(node_ptr[jet]))
+    azimuths(r, NEAR, NEIGHBOR, PHI, most * LANES)
+    logarithms(r, Y, WEIGHT, most * LANES)
     for lane in range(ZERO, LANES):
-        _begin(lane, lanes[lane, LEFT], most, power, r, slot_of, node_p4, lanes[lane, FIRST_NODE])
+        begin(lane, lanes[lane, LEFT], most, power, r, slot_of)
         _rest(lane, r, lanes)
     meet(r, most)
     return most
@@ -263,8 +235,8 @@ def recluster_abreast(
     ``order`` holds the numbers of the jets, best sorted by size, since eight take as long as the largest of them. Other
     arrays as in ``History``; ``dij`` is not yet divided by the scale.
     """
-    for begin in range(0, len(order), np.int64(LANES)):
-        jets = order[begin : begin + np.int64(LANES)]
+    for first in range(0, len(order), np.int64(LANES)):
+        jets = order[first : first + np.int64(LANES)]
         most = _start(jets, p4, jet_ptr, node_ptr, merge_ptr, power, r, slot_of, lanes, node_p4)
         while most > ONE:
             measure(r, most)
@@ -273,10 +245,9 @@ def recluster_abreast(
                 if lanes[lane, LEFT] < TWO:
                     continue
                 slot, least = _choose(lane, r, slot_of, lanes)
-                at = slot * LANES + lane
-                if r[NEIGHBOR + at] == STALE:
-                    _ask(lane, slot, r[NODE + at], NOBODY, NOBODY, r, lanes)
+                if _alone(lane, slot, r, slot_of):
+                    _ask(lane, slot, r[NODE + slot * LANES + lane], ZERO, r, lanes)
                 else:
                     _merge(lane, slot, least, power, r, slot_of, lanes, node_p4, parents, dij)
                 most = max(most, lanes[lane, LEFT])
-            _turn(r, lanes)
+            _aim(r, lanes)

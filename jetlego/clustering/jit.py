@@ -81,6 +81,20 @@ def _fused(typing_context, a, b, c):
     return signature, lambda context, builder, _, arguments: builder.fma(*arguments)
 
 
+def _bits_of(typing_context, x):
+    """Return the bits of a double as an integer."""
+    signature = types.int64(types.float64)
+    return signature, lambda context, builder, _, arguments: builder.bitcast(*arguments, ir.IntType(64))
+
+
+def _double_of(typing_context, bits):
+    """Return the double with these bits."""
+    signature = types.float64(types.int64)
+    return signature, lambda context, builder, _, arguments: builder.bitcast(*arguments, ir.DoubleType())
+
+
 smaller: Any = intrinsic(_smaller)
 larger: Any = intrinsic(_larger)
 fused: Any = intrinsic(_fused)
+bits_of: Any = intrinsic(_bits_of)
+double_of: Any = intrinsic(_double_of)

@@ -25,20 +25,28 @@ def rapidity_phi(px, py, pz, energy):
         phi += TWO_PI
     if phi >= TWO_PI:
         phi -= TWO_PI
-    return rapidity_of(pt2, pz, energy), phi
+    ratio = rapidity_ratio(pt2, pz, energy)
+    return rapidity_of(ratio, math.log(ratio), pz), phi
 
 
 @inner
-def rapidity_of(pt2, pz, energy):
-    """Return the rapidity of a momentum with the squared transverse momentum ``pt2``."""
+def rapidity_ratio(pt2, pz, energy):
+    """Return mT^2 / (E + |pz|)^2, whose logarithm is minus twice the size of the rapidity; -1 along the beam."""
     size = abs(pz)
     mt2 = pt2 + max(0.0, (energy + pz) * (energy - pz) - pt2)
     plus = energy + size
     if mt2 <= 0 or plus <= 0 or (pt2 == 0 and energy == size):
-        rapidity = MAX_RAPIDITY + size
+        return -1.0
+    return mt2 / (plus * plus)
+
+
+@inner
+def rapidity_of(ratio, log, pz):
+    """Return the rapidity that belongs to a ratio and its logarithm."""
+    if ratio < 0:
+        rapidity = MAX_RAPIDITY + abs(pz)
         return rapidity if pz >= 0 else -rapidity
-    rapidity = 0.5 * math.log(mt2 / (plus * plus))
-    return -rapidity if pz > 0 else rapidity
+    return -0.5 * log if pz > 0 else 0.5 * log
 
 
 @inner

@@ -35,14 +35,14 @@ Y, PHI, WEIGHT, NEAR, NEIGHBOR, NODE = (index(k * _ROW) for k in range(6))
 
 _NUM_SINGLE = 15
 (
-    ASK_Y, ASK_PHI, ASK_NODE, GONE1, GONE2, BEST, BEST_SLOT, BEST_TIES, LEAST, LEAST_SLOT, LEAST_TIES,
-    NEW_X, NEW_Y, NEW_PHI, NEW_SURE,
+    ASK_Y, ASK_PHI, ASK_NODE, BEST, BEST_SLOT, BEST_TIES, LEAST, LEAST_SLOT, LEAST_TIES,
+    NEW_X, NEW_Y, NEW_Z, NEW_RATIO, NEW_PHI, NEW_LOG,
 ) = (index(6 * _ROW + k * _LANES) for k in range(_NUM_SINGLE))  # fmt: skip
-"""Rows of one number per lane: what ``measure`` is asked and answers; what the azimuth of a new node is taken from."""
+"""Rows of one number per lane: what ``measure`` is asked and answers; what the angles of new nodes are taken from."""
 
 SCRATCH = 6 * _ROW + _NUM_SINGLE * _LANES
-STALE = -1.0
-"""In NEIGHBOR: to be searched again."""
+NOBODY = -9.0
+"""In NODE and NEIGHBOR of an empty slot."""
 
 _DOUBLE, _INDEX = ir.DoubleType(), ir.IntType(64)
 _VECTOR, _BITS = ir.VectorType(_DOUBLE, _LANES), ir.VectorType(_INDEX, _LANES)
@@ -117,23 +117,21 @@ class _Smallest:
 
 
 def _measure(code: _Code, slots: Any) -> None:
-    """Measure the node that is asked for against all; tell each what is nearer, and whose neighbor is gone.
+    """Measure the node that is asked for against all, and tell each that is nearer to it than to its neighbor.
 
     Answers the smallest distance, and the smallest weighted distance of all.
     """
     b = code.builder
     best, least, number = _Smallest(code), _Smallest(code), code.variable(0.0)
-    y, phi, node, gone1, gone2 = (code.load(row) for row in (ASK_Y, ASK_PHI, ASK_NODE, GONE1, GONE2))
+    y, phi, node = (code.load(row) for row in (ASK_Y, ASK_PHI, ASK_NODE))
     with cgutils.for_range(b, slots) as loop:
         slot = b.load(number)
         d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
-        near, neighbor = code.load(NEAR, loop.index), code.load(NEIGHBOR, loop.index)
-        lost = b.or_(code.equal(neighbor, gone1), code.equal(neighbor, gone2))
+        near = code.load(NEAR, loop.index)
         nearer = code.less(d2, near)
         near = code.where(nearer, d2, near)
-        neighbor = code.where(nearer, node, code.where(lost, code.constant(STALE), neighbor))
         code.store(near, NEAR, loop.index)
-        code.store(neighbor, NEIGHBOR, loop.index)
+        code.store(code.where(nearer, node, code.load(NEIGHBOR, loop.index)), NEIGHBOR, loop.index)
         best.take(d2, slot)
         least.take(b.fmul(code.load(WEIGHT, loop.index), near), slot)
         b.store(b.fadd(slot, code.constant(1.0)), number)
@@ -146,7 +144,7 @@ def _meet(code: _Code, slots: Any) -> None:
     b = code.builder
     with cgutils.for_range(b, slots) as outer:
         y, phi, node = (code.load(row, outer.index) for row in (Y, PHI, NODE))
-        near, neighbor = code.variable(math.inf), code.variable(STALE)
+        near, neighbor = code.variable(math.inf), code.variable(NOBODY)
         with cgutils.for_range(b, outer.index) as loop:
             d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
             theirs, mine = code.load(NEAR, loop.index), b.load(near)
