@@ -120,21 +120,32 @@ def iterate_jets(
     Jets
         Never an empty chunk; ``DataError`` ``NO-JETS`` at the end if nothing was left at all.
     """
+    request = _requested(classes, columns, where, nonfinite, max_constituents, tally)
     if shuffle:
         from jetlego.data.stream.shuffle import iterate_shuffled  # it reads files by what stands below
 
-        request = _requested(classes, columns, where, nonfinite, max_constituents, tally)
         yield from iterate_shuffled(paths, schema, where, request, on_bad_file == "skip", entries, step=step or 20_000,
                                     seed=seed, epoch=epoch, start=start)  # fmt: skip
         return
     layout = schema if schema == "auto" else load_schema(schema)
-    files = find_files(paths)
+    files, tally = find_files(paths), request.tally
     check_duplicates(files)
-    stamps = [Stamp.of(path) for path in files]
-    request = _requested(classes, columns, where, nonfinite, max_constituents, tally)
-    tally = request.tally
-    window, uniform, numbers = Window(*(entries or (0, None))), Uniform(), FileNumbers()
-    for path, stamp in zip(files, stamps, strict=True):
+    window = Window(*(entries or (0, None)))
+    yield from _in_order(files, layout, request, window, step, where, skip_bad=on_bad_file == "skip")
+    tally.warn()
+    if not tally.kept:
+        raise DataError("NO-JETS", f"{_named(files)} gave {tally.jets} jets, and none is left after selection")
+    if tally.weight_sum == 0:
+        raise DataError("WEIGHTS", f"the weights of {tally.kept} jets of {_named(files)} add up to 0")
+
+
+def _in_order(
+    files: list[Path], layout: SchemaLike, request: Request, window: Window, step: int | None, where: Where | None, *,
+    skip_bad: bool,
+) -> Iterator[Jets]:  # fmt: skip
+    """Yield the jets of all files, each the same file from beginning to end, all of the same columns."""
+    uniform, numbers, tally = Uniform(), FileNumbers(), request.tally
+    for path, stamp in [(path, Stamp.of(path)) for path in files]:
         stamp.require(path)
         try:
             for jets in file_chunks(path, numbers, layout, request, window, step, where):
@@ -143,18 +154,13 @@ def iterate_jets(
                 yield jets
         except DataError as error:
             stamp.require(path)  # what looks like damage may be a file that is being replaced
-            if on_bad_file != "skip" or not unreadable(error):
+            if not skip_bad or not unreadable(error):
                 raise
             numbers.enter(path)
             tally.bad_files.append(str(error))
         stamp.require(path)
         if window.closed:
             break
-    tally.warn()
-    if not tally.kept:
-        raise DataError("NO-JETS", f"{_named(files)} gave {tally.jets} jets, and none is left after selection")
-    if tally.weight_sum == 0:
-        raise DataError("WEIGHTS", f"the weights of {tally.kept} jets of {_named(files)} add up to 0")
 
 
 def _requested(

@@ -168,7 +168,7 @@ def test_missing_source_is_named():
     with pytest.raises(DataError, match="column 'part_dz' needs 'part_dzval'") as caught:
         constituent_features(toy_jets(), "part_dz")
     assert caught.value.id == "NO-BRANCH"
-    with pytest.raises(DataError, match="'part_dzerr' is not among"):
+    with pytest.raises(DataError, match="these jets do not carry the column 'part_dzerr'"):
         constituent_features(toy_jets(), "part_dzerr")
     with pytest.raises(ConfigError, match="not a jet column"):
         jet_features(toy_jets(), "part_pt")

@@ -65,15 +65,15 @@ def _data_sets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
 
     Only what is in the file itself: links to other files, or to a group above, are not followed.
     """
-    todo, seen = [("", file)], set()
-    while todo:
-        prefix, group = todo.pop()
+    groups, seen = [("", file)], set()
+    while groups:
+        prefix, group = groups.pop()
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 continue
             item = group[name]
             if isinstance(item, h5py.Dataset):
                 yield prefix + name, item
-            elif isinstance(item, h5py.Group) and item.id.__hash__() not in seen:
-                seen.add(item.id.__hash__())
-                todo.append((f"{prefix}{name}/", item))
+            elif isinstance(item, h5py.Group) and hash(item.id) not in seen:
+                seen.add(hash(item.id))
+                groups.append((f"{prefix}{name}/", item))
