@@ -2,7 +2,7 @@
 
 A walk over trees multiplies matrices; everything else is overhead. So each cell's forward and backward pass is set
 against the same multiply-adds done as plain products of whole batches, and against ordinary autograd level by level.
-One thread; every figure is the best of several rounds in which all contestants take turns.
+One thread, processor time; every figure is the best of several rounds in which all contestants take turns.
 """
 
 from __future__ import annotations
@@ -126,16 +126,16 @@ def _preparation_rows(jets: Jets, store: JetStore, rounds: int) -> list[dict[str
 
 
 def _best(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the shortest time of each, taking turns, after one run that compiles."""
+    """Return the shortest processor time of each, taking turns, after one run that compiles."""
     seconds = {}
     for name, run in contestants.items():
         run()
         seconds[name] = float("inf")
     for _ in range(rounds):
         for name, run in contestants.items():
-            start = time.perf_counter()
+            start = time.process_time()
             run()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
+            seconds[name] = min(seconds[name], time.process_time() - start)
     return seconds
 
 
