@@ -61,10 +61,11 @@ class Recurrent(nn.Module):
             raise ValueError("only nets with biases and without projection can be taken over")
         made = cls(in_dim=net.input_size, hidden=net.hidden_size, layers=net.num_layers,
                    bidirectional=net.bidirectional, dropout=net.dropout, last=False)  # fmt: skip
+        made.to(next(net.parameters()))
         for suffix, nets in (("", made.onward), ("_reverse", made.homeward)):
             for layer, part in enumerate(nets):
                 part.load_state_dict({k: getattr(net, f"{k[:-3]}_l{layer}{suffix}") for k in part.state_dict()})
-        return made.to(next(net.parameters()).dtype)
+        return made
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None, *, ptr: Tensor | None = None,
                 n_max: int = 0) -> Tensor:  # fmt: skip

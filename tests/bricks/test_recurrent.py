@@ -17,7 +17,7 @@ X = torch.randn(4, 6, 3, dtype=torch.float64, generator=torch.Generator().manual
 @pytest.mark.parametrize("cls", [RNN, GRU, LSTM])
 def test_equals_torch_on_packed_sequences(cls, both_ways):
     torch.manual_seed(1)
-    net = cls.kind(3, 5, 2, batch_first=True, bidirectional=both_ways).double()
+    net = cls.kind(3, 5, 2, batch_first=True, bidirectional=both_ways, dtype=torch.float64)
     mine = cls.from_torch(net)
     packed, end = net(pack_padded_sequence(X, COUNTS, batch_first=True, enforce_sorted=False))
     expected, _ = pad_packed_sequence(packed, batch_first=True)
