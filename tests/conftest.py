@@ -1,6 +1,16 @@
+"""Settings of all tests, and what several of them start from."""
+
+import os
+
 import pytest
+from hypothesis import settings
 
 from jetlego.training.config import RunConfig
+
+# The same examples every time, so that a change is judged by what it changes; HYPOTHESIS_PROFILE=search looks further.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,10 @@ def test_optimality_conditions(n, m, p, seed):
         assert violation.numel() == 0 or violation.abs().max() <= 1e-8 * scale
 
 
+def test_a_problem_on_which_plain_predictor_and_corrector_cycle():
+    assert solve_qp(*problem(12, 15, 1, 550)).ok.all()
+
+
 def test_equalities_alone_are_a_linear_system():
     Q, q, _, _, A, b = problem(6, 0, 2)
     zero = torch.zeros(4, 2, 2).double()

@@ -31,6 +31,7 @@ def test_comparison_tells_figures_differences_and_settings(tmp_path):
     assert "model.brick" not in page.text
 
 
+@pytest.mark.slow
 def test_a_run_against_itself_differs_by_nothing():
     page = assert_self_contained(render_comparison([run("same"), run("same")]))
     assert "same (2)" in page.text

@@ -54,6 +54,7 @@ def test_page_is_self_contained_and_complete(full):
         assert fact in page.text.replace("\u202f", " ").replace("\xa0", " ")
 
 
+@pytest.mark.slow
 def test_the_same_contents_give_the_same_page(full):
     _, path = full
     assert render_report(contents()) == path.read_text(encoding="utf-8")
@@ -123,6 +124,7 @@ def test_jets_of_few_constituents_and_without_labels():
     ]
 
 
+@pytest.mark.slow
 def test_many_classes_weights_and_unknown_columns():
     classes = ("QCD", "Hbb", "W", "top")
     weight = np.random.default_rng(0).normal(1.0, 0.5, 400)
@@ -134,6 +136,7 @@ def test_many_classes_weights_and_unknown_columns():
     assert f"{100 * made.figures['negative_weight_fraction']:.2g} % of all" in page.text
 
 
+@pytest.mark.slow
 def test_own_trees_are_drawn_instead_of_cambridge_aachen():
     from jetlego.clustering.cluster import cluster
 

@@ -70,6 +70,7 @@ def test_every_figure_is_decoded_at_its_size_and_nothing_is_asked_for(tmp_path, 
         assert shown > 200
 
 
+@pytest.mark.slow
 def test_the_policy_stops_a_script(tmp_path, page):
     """The same probe under the page's own policy does not run, and the browser says why."""
     probe = "<script>document.body.setAttribute('data-ran', '1')</script></body>"

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from jetlego import load_run
 from jetlego.data.table import read_table
 from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoError, Preempted
+from jetlego.training.config import RunConfig
 from jetlego.training.folder import FolderLock, choose_folder
 from jetlego.training.load_config import to_yaml
 from jetlego.training.observer import Observer
@@ -73,8 +74,10 @@ def test_an_opened_run_predicts_the_same_in_any_company(finished):
     assert run.predict(test.select(np.array([], dtype=int))).shape == (0, 2)
 
 
-@pytest.mark.parametrize("average", [None, 0.9])
-@pytest.mark.parametrize("step", [4, 13])
+@pytest.mark.parametrize(
+    ("average", "step"),
+    [(0.9, 13), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((None, 4), (0.9, 4), (None, 13)))],
+)
 def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path, small_config, average, step):
     config = small_config(average=average)
     straight = train(config, tmp_path / "straight")
@@ -100,6 +103,7 @@ def test_resuming_another_configuration_names_what_differs(finished, small_confi
         train(small_config(batch_size=32), finished.folder, resume=True)
 
 
+@pytest.mark.slow
 def test_two_seeds_differ_and_one_repeats(tmp_path, small_config, finished):
     again = train(small_config(), tmp_path / "again")
     other = train(small_config(seed=2), tmp_path / "other")
@@ -177,16 +181,17 @@ def test_fewer_training_jets_leave_the_other_splits_whole(small_config):
 
 def test_two_processes_train_one_model(tmp_path, small_config):
     """A real second process: each rank takes half of each batch; without dropout the model is that of one process."""
-    histories = []
-    for devices in (1, 2):
-        settings = small_config(devices=devices, device="cpu").resolved()
-        settings["model"]["head"]["dropout"] = 0.0
-        path, folder = tmp_path / f"{devices}.yaml", tmp_path / f"run{devices}"
-        path.write_text(to_yaml(settings))
-        words = [sys.executable, "-m", "jetlego.cli", "train", str(path), "--out", str(folder)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("AUC") == 1
-        rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-        histories.append([[row["train_loss"], row["val_loss"], row["val_auc"]] for row in rows])
-    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-5)
+    settings = small_config(devices=2, device="cpu").resolved()
+    settings["model"]["head"]["dropout"] = 0.0
+    path, two = tmp_path / "two.yaml", tmp_path / "two"
+    path.write_text(to_yaml(settings))
+    words = [sys.executable, "-m", "jetlego.cli", "train", str(path), "--out", str(two)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("accuracy") == 1
+    settings["training"]["devices"] = 1
+    one = train(RunConfig.model_validate(settings), tmp_path / "one")
+    names = ("train_loss", "val_loss", "val_auc")
+    rows = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one.folder, two)]
+    figures = [[[row[name] for name in names] for row in each] for each in rows]
+    np.testing.assert_allclose(figures[1], figures[0], rtol=1e-5)
