@@ -98,12 +98,17 @@ CLASSES, EPISODE, FEATURES = 5, 50, 8
 @task(
     "mann",
     published={"2nd": 0.828, "10th": 0.981, "1st": 0.2},
-    source="arXiv:1605.06065, table 1, Omniglot (unverified); chance is 0.2 at the 1st",
-    gate={"1st": "0.17 .. 0.4", "2nd": ">= 0.70", "10th": ">= 0.90"},
+    source="arXiv:1605.06065, table 1, Omniglot (unverified); blind chance is 0.2 at the 1st",
+    gate={"1st": "0.17 .. 0.47", "2nd": ">= 0.70", "10th": ">= 0.90"},
     minutes=5,
 )
 def learn_new_classes(seed: int) -> dict[str, float]:
-    """Accuracy at the 1st, 2nd and 10th presentation of classes that are Gaussians drawn anew, labels one step late."""
+    """Accuracy at the 1st, 2nd and 10th presentation of classes that are Gaussians drawn anew, labels one step late.
+
+    At the first time a net that knows which labels have been given away may guess among the others: that is worth
+    (1/5 + 1/4 + 1/3 + 1/2 + 1) / 5 = 0.457, so "within 3 points of chance" would ask it to be blind. More would mean
+    that labels leak.
+    """
     spec = {"brick": "mann", "hidden": 64, "slots": 24, "width": 16, "heads": 2}
     net, rng = build(spec, in_dim=FEATURES + CLASSES, out_dim=CLASSES, seed=seed), generator(seed)
 
