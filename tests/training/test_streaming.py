@@ -101,6 +101,7 @@ def test_ranks_and_threads_share_one_sequence_of_batches(small_stream):
             assert not own or torch.equal(torch.cat(own), part.p4)
 
 
+@pytest.mark.slow
 def test_the_record_of_a_stream_is_believed_only_for_the_same_files(tmp_path, small_stream):
     record = tmp_path / "stream.json"
     first = open_splits(small_stream.data, record=record)

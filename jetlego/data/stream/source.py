@@ -24,8 +24,8 @@ from jetlego.data.tally import Tally
 from jetlego.data.uniform import Uniform
 from jetlego.errors import DataError
 
-MAX_OPEN = 128
-"""Files that one thread keeps open, at about half a megabyte each; the one used longest ago is closed for another."""
+MAX_OPEN = 64
+"""Files that one thread keeps open; the one used longest ago is closed for another."""
 
 
 class Block(NamedTuple):

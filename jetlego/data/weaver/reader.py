@@ -25,8 +25,8 @@ PARTS = 16
 """Pieces of different files that one mixed chunk is made of; a piece is read in one go, so more would cost speed."""
 
 
-MAX_OPEN = 128
-"""Files kept open, at about half a megabyte each."""
+MAX_OPEN = 64
+"""Files kept open; the one used longest ago is closed for another."""
 
 
 class Window(NamedTuple):
@@ -92,8 +92,10 @@ class FrameReader:
         with closing(self.tables()) as tables:
             pieces = self.pieces(max(1, step // parts), tables)
             order = shuffled(np.arange(len(pieces)), num_samples=len(pieces), seed=self.seed, epoch=epoch)
-            for at in range(0, len(order), parts):
-                chosen = [pieces[number] for number in order[at : at + parts]]
+            sizes = np.array([pieces[number].stop - pieces[number].start for number in order])
+            chunk = (np.cumsum(sizes) - sizes) // step  # pieces end where baskets do, so they may be larger than asked
+            for number in np.unique(chunk):
+                chosen = [pieces[k] for k in order[chunk == number]]
                 yield Frame.concatenate([self.read(tables.get(piece.path), piece) for piece in chosen])
 
     def pieces(self, step: int, tables: OpenTables) -> list[Piece]:
