@@ -83,8 +83,7 @@ class Recycle(nn.Module):
     def _pass(self, x: Tensor, pair: Tensor, mask: Tensor | None, before: Folded | None, begun: Tensor) -> Folded:
         if before is not None:
             x, pair = self.entered(x, pair, before, begun)
-        items = None if mask is None or mask.dim() == 2 else mask.any(1)
-        items = mask if items is None else items
+        items = mask.any(1) if mask is not None and mask.dim() == 3 else mask
         rows, pair = self.trunk(x, pair, mask=mask)
         return Folded(pair=pair, **self._placed(self.first(rows, items), pair, items))
 
