@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from importlib.metadata import version
 
 import awkward as ak
 import numpy as np
@@ -16,6 +17,7 @@ from jetlego.conventions import JETCLASS_LABELS
 from jetlego.data.generate import generate
 from jetlego.data.generate.chunk import is_whole
 from jetlego.data.generate.processes import PROCESSES
+from jetlego.data.generate.run import FORMAT
 from jetlego.data.generate.truth import truth_code
 from jetlego.errors import ConfigError, EnvironmentFault
 
@@ -58,6 +60,24 @@ def jets(request, folder):
     arrays = read(path)
     assert len(arrays) == 25
     return request.param, arrays
+
+
+GOLDEN = {
+    "top": (1490, 19138.116912841797, 31.222546184289968, 1.6293547190725803),
+    "qcd": (1189, 20215.948608398438, 43.89163095330878, 0.9215195276774466),
+}
+"""Sums over these 25 jets of number of constituents, pT, d0 and tau_3, with pythia8mc 8.317.2 and format 1."""
+
+
+def test_the_same_seed_gives_the_same_jets_as_ever(jets):
+    """Faster code must not be another sample; where the jets do change, so must FORMAT."""
+    if version("pythia8mc") != "8.317.2":
+        pytest.skip("another Pythia draws other events")
+    name, arrays = jets
+    columns = ("jet_nparticles", "jet_pt", "part_d0val", "jet_tau3")
+    found = [float(ak.sum(double(arrays[column]))) for column in columns]
+    assert FORMAT == 1
+    assert found == pytest.approx(GOLDEN[name], rel=1e-6)
 
 
 def test_branches_and_types_are_those_of_jetclass(jets):

@@ -33,7 +33,7 @@ def write_jets(path: Path, tables: Iterable[JetTable], *, note: str = "", level:
     note
         Stored beside the tree as a string.
     level
-        Of ZSTD, up to 22; 19 packs a third tighter than 5 and takes ten times as long.
+        Of ZSTD, up to 22; 19 packs rounded numbers a third tighter than 5 and takes ten times as long.
 
     Raises
     ------
