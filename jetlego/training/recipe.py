@@ -132,7 +132,7 @@ def prepared(
     if len(frames) > 1:
         raise ConfigError("BAD-VALUE", f"trees in different frames: {', '.join(sorted(frames))}", "give all one frame")
     if frames == {"recnn"}:
-        jets = replace(jets, p4=recnn_frame(jets.p4, jets.jet_ptr)[0])
+        jets = replace(jets, p4=recnn_frame(jets.p4, jets.jet_ptr)[0], merges={})  # theirs are of the lab frame
     specs = {
         name: TreeSpec(
             algorithm=tree.algorithm,
