@@ -44,7 +44,7 @@ def learn_all_at_once(seed: int) -> dict[str, float]:
 
     One to three prongs of up to eight particles and up to twenty particles of pile-up; the heads tell the number of
     prongs, the mass of the hard particles, the share of pile-up of each pixel, where prongs are, and whose each
-    particle is. All nets see the same jets in the same order.
+    particle is. All nets see the same jets in the same order. The gates are targets: no run to the end is recorded yet.
     """
     nets = {"all": trained(HEADS, seed), **{head: trained((head,), seed) for head in HEADS}}
     jets, truth = toy_jets(generator(seed + 1000), TEST)

@@ -31,14 +31,20 @@ def shape_accuracy(spec: Any, seed: int, *, steps: int, lr: float) -> float:
 @task("resnet", published=None, source="none for these pictures; arXiv:1512.03385: 8.75 % error on CIFAR-10 with 20 "
       "layers (unverified)", gate=">= 0.97", minutes=3, figure="accuracy")  # fmt: skip
 def learn_shapes_residual(seed: int) -> float:
-    """Accuracy of a ResNet of width 8 on four shapes with a second one across."""
-    return shape_accuracy({"brick": "resnet", "width": 8, "blocks": [1, 1, 1]}, seed, steps=300, lr=1e-2)
+    """Accuracy of a ResNet of width 8 on four shapes with a second one across.
+
+    300 steps gave 0.970, which is the gate itself.
+    """
+    return shape_accuracy({"brick": "resnet", "width": 8, "blocks": [1, 1, 1]}, seed, steps=450, lr=1e-2)
 
 
 @task("densenet", published=None, source="none for these pictures; arXiv:1608.06993: 4.51 % error on CIFAR-10+ "
       "(unverified)", gate=">= 0.97", minutes=3, figure="accuracy")  # fmt: skip
 def learn_shapes_dense(seed: int) -> float:
-    """Accuracy of a DenseNet of growth 8 on four shapes with a second one across."""
+    """Accuracy of a DenseNet of growth 8 on four shapes with a second one across.
+
+    The gate is a target: no run to the end is recorded yet.
+    """
     return shape_accuracy({"brick": "densenet", "growth": 8, "blocks": [2, 2, 2]}, seed, steps=250, lr=1e-2)
 
 
@@ -46,7 +52,10 @@ def learn_shapes_dense(seed: int) -> float:
       source="public U-Net with an 18-layer encoder on six shapes of 192 pixels, 60 epochs",
       gate={"dice loss": "<= 0.05", "gain of the skips": "> 0"}, minutes=4)  # fmt: skip
 def learn_masks(seed: int) -> dict[str, float]:
-    """Dice loss of the masks of six overlapping shapes, and how much worse it is with nothing handed across."""
+    """Dice loss of the masks of six overlapping shapes, and how much worse it is with nothing handed across.
+
+    The gate is a target: no run to the end is recorded yet.
+    """
     whole, blind = (mask_loss(seed, skips=skips) for skips in (True, False))
     return {"dice loss": whole, "gain of the skips": blind - whole}
 
