@@ -16,9 +16,9 @@ _POINTER = {"brick": "pointer", "hidden": WIDTH}
 
 @task(
     "pointer",
-    published={"sequences, 5 points": 0.92, "area, 5 points": 0.996, "sequences, 10 points": 0.87},
+    published={"sequences, 5 points": 0.92, "area, 5 points": 0.996},
     source="arXiv:1506.03134, table 1 (unverified)",
-    gate={"sequences, 5 points": ">= 0.85", "area, 5 points": ">= 0.99", "sequences, 10 points": "> 0"},
+    gate={"sequences, 5 points": ">= 0.85", "area, 5 points": ">= 0.99"},
     minutes=5,
 )
 def learn_hulls(seed: int) -> dict[str, float]:
@@ -37,8 +37,8 @@ def learn_hulls(seed: int) -> dict[str, float]:
         return -log_prob[wanted].sum() / len(corner)
 
     fit([*encoder.parameters(), *pointer.parameters()], loss, steps=1500, lr=2e-3, warmup=100, clip=1.0)
-    few, many = (judged(encoder, pointer, *some_points(rng, 2000, count)) for count in (FEWEST, MOST))
-    return {"sequences, 5 points": few[0], "area, 5 points": few[1], "sequences, 10 points": many[0]}
+    right, covered = judged(encoder, pointer, *some_points(rng, 2000, FEWEST))
+    return {"sequences, 5 points": right, "area, 5 points": covered}
 
 
 @torch.no_grad()
