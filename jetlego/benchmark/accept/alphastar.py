@@ -35,7 +35,10 @@ Truth = dict[str, Tensor]
     bricks=["choice_head", "scatter_connection", "pointer", "jet_assembly", "heat_map_head"],
 )
 def learn_to_act(seed: int) -> dict[str, float]:
-    """Number of prongs, constituents of the hardest prong, its leader and its cell (within one), chosen greedily."""
+    """Number of prongs, constituents of the hardest prong, its leader and its cell (within one), chosen greedily.
+
+    The gates are targets: no whole run at this size has been made yet.
+    """
     rng = np.random.default_rng(seed)
     spec = load_config(CONFIG).model
     net = build(spec, seed=seed, in_dim=3, num_classes=PRONGS)
