@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from jetlego.data.faults import validated
 from jetlego.data.yaml_reader import read_yaml
-from jetlego.errors import ConfigError, quoted
 from jetlego.training.config import DataConfig, Section
 
 
@@ -75,11 +75,4 @@ class BenchConfig(Section):
 def load_bench(path: Path) -> BenchConfig:
     """Read a comparison; faults are told as ``UNKNOWN-KEY`` or ``BAD-VALUE`` with their place."""
     document = read_yaml(path)
-    try:
-        return BenchConfig.model_validate(document.data)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        dotted = ".".join(map(str, fault["loc"]))
-        unknown = fault["type"] == "extra_forbidden"
-        what = f"{document.where(fault['loc'])}: '{quoted(dotted)}': {fault['msg'].removeprefix('Value error, ')}"
-        raise ConfigError("UNKNOWN-KEY" if unknown else "BAD-VALUE", what) from None
+    return validated(BenchConfig, document.data, place=document.where, of="comparison")
