@@ -88,13 +88,17 @@ class Origin:
             wanted = needed_columns(self._first_jets(None), prepare)
         except DataError:
             return self  # what is wrong with a file is told when all are read
-        for columns in (wanted, tuple(name for name in wanted if name not in SUMS)):
-            try:
-                self._first_jets(columns)
-            except DataError:
-                continue  # the file does not store a sum over constituents, which reading fills in
-            return replace(self, columns=columns)
-        return self
+        # a sum over constituents that the file does not store is not asked for: reading fills it in
+        columns = tuple(name for name in wanted if name not in SUMS or self._stores(name))
+        return replace(self, columns=columns) if self._stores(*columns) else self
+
+    def _stores(self, *columns: str) -> bool:
+        """Whether the first training file has these columns."""
+        try:
+            self._first_jets(columns)
+        except DataError:
+            return False
+        return True
 
     def _first_jets(self, columns: tuple[str, ...] | None, number: int = 50) -> Jets:
         """Return a few jets of the first training file, unselected and without truth."""
