@@ -68,7 +68,8 @@ def wave_error(spec: Any, wave: Tensor, seed: int, steps: int) -> float:
 def learn_long_memory(seed: int) -> dict[str, float]:
     """Sum of two marked numbers among 200 (squared error), ten letters repeated 200 steps later (nats a step).
 
-    The gates are targets: no run to the end is recorded yet.
+    The gates are targets: no run to the end is recorded yet. After 400 steps copying still stood at 0.0946, the answer
+    without memory, so it is given 2000.
     """
     return {"adding": adding_error(seed), "copying": copying_loss(seed)}
 
@@ -107,7 +108,7 @@ def copying_loss(seed: int) -> float:
         letters, wanted = letters_to_copy(rng, count)
         return cross_entropy(net(nn.functional.one_hot(letters, 10).float()), wanted)
 
-    fit(net.parameters(), loss, steps=800, lr=4e-3, warmup=20, clip=1.0)
+    fit(net.parameters(), loss, steps=2000, lr=4e-3, warmup=20, clip=1.0)
     with torch.no_grad():
         return float(loss(0, 1000))
 
