@@ -49,8 +49,11 @@ def accuracy(net: nn.Module, seed: int, *, least: int, most: int) -> float:
 
 @task("seq2seq", published=1.0, source="exact", gate=">= 0.99", minutes=3, figure="token accuracy")  # fmt: skip
 def learn_to_reverse(seed: int) -> float:
-    """Reversal of words of 1 to 10 letters out of 12, by a GRU that reads and one that writes, without attention."""
-    return accuracy(reverser(seed, steps=2000), seed, least=1, most=LONGEST)
+    """Reversal of words of 1 to 10 letters out of 12, by a GRU that reads and one that writes, without attention.
+
+    The gate is a target: 2000 steps reach 0.973, and no run of the 4000 here has been made yet.
+    """
+    return accuracy(reverser(seed, steps=4000), seed, least=1, most=LONGEST)
 
 
 @task(
