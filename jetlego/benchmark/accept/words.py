@@ -28,7 +28,8 @@ LENGTHS = [3] * 4 + [4] * 7 + [5] * 10 + [6] * 7 + [7] * 4
 def learn_words(seed: int) -> dict[str, float]:
     """Nats a letter of words of a prefix-free code run together, and how well learned boundaries are word ends.
 
-    Both gates are targets: 358 steps reached 0.761 nats on the training batches.
+    A run of 400 steps reached 0.710 nats and an f1 of 0.25: the boundaries that are learned are not the ends of words.
+    The second gate is a target not met.
     """
     rng = generator(seed)
     words = code(rng)
