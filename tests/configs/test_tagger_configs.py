@@ -54,7 +54,7 @@ def test_config_trains_from_the_terminal(path, tmp_path, capsys):
     assert code == 0, capsys.readouterr().err
     run = load_run(tmp_path / "run")
     assert [row["step"] for row in run.history()] == [jets // 32, 2 * (jets // 32)]
-    assert run.metrics()["test"]["loss"] < 1.5
+    assert run.metrics()["test"]["loss"] < 3.0
     assert path.stem in HEAVY or run.metrics()["test"]["auc"] > 0.5
     assert (tmp_path / "run" / "report.html").exists()
 
