@@ -135,10 +135,7 @@ def _step(program: Program, point: Point) -> Point:
     length = _length(point, predicted)
     ahead = ((point.s + length * predicted.s) * (point.l + length * predicted.l)).mean(-1, keepdim=True)
     centring = (ahead / gap.clamp(min=_TINY)) ** 3
-    # uncapped, the second-order term of a short step can throw the iterates into a cycle (Cartis, Appl. Numer. Math. 59
-    # (2009) 1110)
-    second = torch.maximum(torch.minimum(predicted.s * predicted.l, gap), -gap)
-    corrected = products + second - centring * gap
+    corrected = products + predicted.s * predicted.l - centring * gap
     direction = _direction(program, factors, point, corrected)
     length = (0.995 * _length(point, direction)).clamp(max=1.0)
     return Point(*(p + length * d for p, d in zip(point, direction, strict=True)))

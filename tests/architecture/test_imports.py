@@ -1,6 +1,7 @@
 """What is loaded, and when: users of files and clustering never pay for torch."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +42,10 @@ def test_an_unknown_name_is_an_attribute_error():
         jetlego.read_jet  # noqa: B018
 
 
+@functools.cache
 def _calls(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            yield node, ast.unparse(node.func)
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return [(node, ast.unparse(node.func)) for node in calls]
 
 
 def test_no_code_is_run_from_data():

@@ -8,10 +8,19 @@ from jetlego.testing.examples import all_examples
 from jetlego.testing.kit import CHECKS, run_check
 
 EXAMPLES = all_examples()
+QUICK = ("spec_round_trip", "padding", "packed", "permutation", "causality", "steps")
+"""What tells variants of a brick apart at little cost: whether they build, and their symmetries."""
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", EXAMPLES)
+def _cases():
+    """Every check of every example; those of a brick's variants (``name/variant``) but for the cheapest are slow."""
+    for name in EXAMPLES:
+        for check in CHECKS:
+            late = "/" in name and check not in QUICK
+            yield pytest.param(name, check, id=f"{name}-{check}", marks=[pytest.mark.slow] if late else [])
+
+
+@pytest.mark.parametrize(("name", "check"), _cases())
 def test_brick(name, check):
     run_check(check, name, EXAMPLES[name])
 

@@ -59,6 +59,7 @@ def test_predict_keeps_the_order_of_the_input(run_folder, jetlego, tmp_path):
     assert "event_index" in both
 
 
+@pytest.mark.slow
 def test_one_page_compares_runs(run_folder, jetlego, tmp_path):
     jetlego("report", run_folder, run_folder, "--out", tmp_path / "two.html")
     jetlego("report", run_folder, "--out", tmp_path / "one.html")
@@ -66,6 +67,7 @@ def test_one_page_compares_runs(run_folder, jetlego, tmp_path):
     assert (tmp_path / "one.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_is_refused(run_folder, capsys):
     words = ["train", str(run_folder.parent / "small.yaml"), "--out", str(run_folder)]
     assert run_safely(app, words) == 2

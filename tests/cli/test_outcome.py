@@ -118,6 +118,7 @@ def test_bricks_lists_the_vocabulary_and_shows_one(run):
     assert "hidden" in out
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_fault():
     command = f"{sys.executable} -m jetlego.cli bricks | head -1"
     done = subprocess.run(

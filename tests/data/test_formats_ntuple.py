@@ -150,7 +150,7 @@ def test_labels_by_expression_value_and_file_name(tmp_path) -> None:
     values = {"quark": [1, 2, 3], "gluon": 21}
     by_value = {"column": "flavour", "absolute": True, "values": values}
     assert labels({**by_value, "unmatched": "unlabelled"}) == ["gluon", "quark", None]
-    with pytest.raises(DataError, match="1 belong to none"):
+    with pytest.raises(DataError, match="1 have a class number that no class has"):
         labels(by_value)
     assert labels({"file_name": {"quark": "^quark", "gluon": "^gluon"}}) == ["gluon"] * 3
     assert labels({"file_name": {"quark": "^quark", "top": "top"}}) == [None] * 3
@@ -183,7 +183,7 @@ def test_columns_by_expression_units_and_elements(tmp_path) -> None:
     ({"momentum_unit": "TeV"}, "momentum_unit"),
     ({"base": "jetclas"}, "did you mean 'jetclass'"),
     ({"partices": {}}, "did you mean 'particles'"),
-    ({"base": "jetclass", "particles": None, "jets": None}, "jets: input should be"),
+    ({"base": "jetclass", "particles": None, "jets": None}, "'jets' is None"),
 ])  # fmt: skip
 def test_schemas_that_make_no_sense(tmp_path, schema, words) -> None:
     with pytest.raises(ConfigError, match=words):

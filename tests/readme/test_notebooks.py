@@ -8,8 +8,8 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
-SLOW = {"infrared_collinear", "three_vehicles"}
-"""They train, which takes minutes."""
+SLOW = {"first_jets", "infrared_collinear", "three_vehicles"}
+"""They train for minutes, or draw for ten seconds."""
 
 
 def _marked(path):

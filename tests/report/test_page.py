@@ -60,6 +60,7 @@ def test_the_same_contents_give_the_same_page(full):
     assert render_report(contents()) == path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_hostile_names_appear_as_words():
     classes = (HOSTILE, "</pre><img src=x onerror=alert(1)>")
     made = contents(

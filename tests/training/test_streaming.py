@@ -84,6 +84,7 @@ def test_a_stopped_stream_goes_on_bit_by_bit(tmp_path, small_stream):
     np.testing.assert_allclose(table["score_top"], again, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_ranks_and_threads_share_one_sequence_of_batches(small_stream):
     config = small_stream
     splits = open_splits(config.data)
