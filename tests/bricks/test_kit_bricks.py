@@ -20,7 +20,7 @@ def _cases():
             yield pytest.param(name, check, id=f"{name}-{check}", marks=[pytest.mark.slow] if late else [])
 
 
-@pytest.mark.parametrize(("name", "check"), _cases())
+@pytest.mark.parametrize(("name", "check"), list(_cases()))
 def test_brick(name, check):
     run_check(check, name, EXAMPLES[name])
 

@@ -169,6 +169,7 @@ def test_events_give_at_most_two_jets_and_positive_weights(jets):
 one_process = pytest.mark.parametrize("jets", ["top"], indirect=True)  # every start of Pythia takes a second
 
 
+@pytest.mark.slow
 @one_process
 def test_two_workers_and_a_longer_run_give_the_same_jets(jets, folder):
     name, alone = jets

@@ -62,6 +62,7 @@ def small_stream(small_config):
     return streamed(small_config(epochs=2, batch_size=128), train=paths["val"], val=paths["test"], max_jets=1_600)
 
 
+@pytest.mark.slow
 def test_a_stopped_stream_goes_on_bit_by_bit(tmp_path, small_stream):
     straight = train(small_stream, tmp_path / "straight")
     with pytest.raises(Preempted):

@@ -179,16 +179,21 @@ def test_fewer_training_jets_leave_the_other_splits_whole(small_config):
     assert set(few.train.jet["jet_pt"]) < set(whole.train.jet["jet_pt"])
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(tmp_path, small_config):
     """A real second process: each rank takes half of each batch; without dropout the model is that of one process."""
-    settings = small_config(devices=2, device="cpu").resolved()
+    settings = small_config(devices=2, device="cpu", epochs=2).resolved()
     settings["model"]["head"]["dropout"] = 0.0
-    path, two = tmp_path / "two.yaml", tmp_path / "two"
-    path.write_text(to_yaml(settings))
-    words = [sys.executable, "-m", "jetlego.cli", "train", str(path), "--out", str(two)]
+    script, config, two = tmp_path / "train.py", tmp_path / "two.yaml", tmp_path / "two"
+    config.write_text(to_yaml(settings))
+    script.write_text(
+        "import sys; from pathlib import Path; from jetlego.training.load_config import load_config\n"
+        "from jetlego.training.train import train\n"
+        "if __name__ == '__main__': train(load_config(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+    )
+    words = [sys.executable, str(script), str(config), str(two)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("accuracy") == 1
     settings["training"]["devices"] = 1
     one = train(RunConfig.model_validate(settings), tmp_path / "one")
     names = ("train_loss", "val_loss", "val_auc")
