@@ -154,6 +154,10 @@ def _peer_rates(python: Path | None, config: Path, files: Sequence[Path]) -> dic
         what = f"weaver could not be measured with {python}: {done.stderr.strip().splitlines()[-1:]}"
         raise EnvironmentFault("DEPENDENCY", what)
     rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    empty = [step for step, rate in rates.items() if not rate > 0]
+    if empty:
+        what = f"weaver delivered no jet of these files with fetch_step {', '.join(empty)}"
+        raise EnvironmentFault("DEPENDENCY", what, "measure it on fewer files")
     return {WEAVER_BEST: max(rates.values()), WEAVER_DEFAULT: rates["0.01"]}
 
 
