@@ -1,8 +1,6 @@
 """Training on a stream: the figures of a run in memory, exact resume, ranks; and through a weaver configuration."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from oracles.shared_folder import shared
+from oracles.stop_at import StopAt
 
 from jetlego import read_jets
 from jetlego.data.sample import resolve
@@ -23,7 +22,6 @@ from jetlego.errors import ConfigError, DataError, JetlegoWarning, Preempted
 from jetlego.training.batches import Place
 from jetlego.training.config import DataConfig, RunConfig, StreamConfig
 from jetlego.training.load_config import to_yaml
-from jetlego.training.observer import Observer
 from jetlego.training.recipe import Recipe, build_meta, build_model, prepared
 from jetlego.training.run import load_run
 from jetlego.training.sources import Origin
@@ -34,19 +32,6 @@ from jetlego.training.weights import TrainingWeights
 
 JETCLASS = ("label_QCD", "label_Hbb", "label_Hcc", "label_Hgg", "label_H4q", "label_Hqql", "label_Zqq", "label_Wqq",
             "label_Tbqq", "label_Tbl")  # fmt: skip
-
-
-class StopAt(Observer):
-    """Sends this process a real signal after so many steps."""
-
-    def __init__(self, step):
-        self.left = step
-
-    def advance(self, count=1, **figures):
-        if figures:
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
 
 
 def streamed(config, **data):

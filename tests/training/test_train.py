@@ -1,14 +1,13 @@
 """The whole of training on real jets: what is written, what a stop and a resume leave, what a fault says."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from oracles.stop_at import StopAt
 from sklearn.metrics import roc_auc_score
 
 from jetlego import load_run
@@ -17,22 +16,8 @@ from jetlego.errors import ConfigError, DataError, EnvironmentFault, JetlegoErro
 from jetlego.training.config import RunConfig
 from jetlego.training.folder import FolderLock, choose_folder
 from jetlego.training.load_config import to_yaml
-from jetlego.training.observer import Observer
 from jetlego.training.splits import read_splits
 from jetlego.training.train import train
-
-
-class StopAt(Observer):
-    """Sends this process a real signal after so many steps."""
-
-    def __init__(self, step):
-        self.left = step
-
-    def advance(self, count=1, **figures):
-        if figures:
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")

@@ -170,10 +170,10 @@ def _tasks(
 
 def _make(tasks: list[ChunkTask], workers: int | None, progress: Progress | None) -> None:
     """Make the chunks that are not stored yet."""
-    todo = [task for task in tasks if not is_whole(task.path, task.num_jets)]
-    if progress is not None and len(todo) < len(tasks):
-        progress(sum(task.used for task in tasks if task not in todo))
-    for task in _run(todo, min(workers or _cores(), len(todo))):
+    missing = [task for task in tasks if not is_whole(task.path, task.num_jets)]
+    if progress is not None and len(missing) < len(tasks):
+        progress(sum(task.used for task in tasks if task not in missing))
+    for task in _run(missing, min(workers or _cores(), len(missing))):
         if progress is not None:
             progress(task.used)
 
