@@ -9,6 +9,7 @@ from typing import Any
 
 from jetlego.atomic import write_atomic, written_aside
 from jetlego.report.plots.comparison import plot_comparison, rejections_of
+from jetlego.report.style import styled
 from jetlego.training.environment import environment
 
 Rows = Sequence[Mapping[str, Any]]
@@ -53,5 +54,5 @@ def write_results(folder: Path, rows: Rows, *, title: str) -> None:
     document = {"environment": environment(), "title": title, "results": list(rows)}
     write_atomic(folder / "results.json", json.dumps(document, indent=1))
     write_atomic(folder / "table.md", markdown(rows))
-    with written_aside(folder / "comparison.png") as path:
+    with written_aside(folder / "comparison.png") as path, styled():  # fonts are looked up when it is drawn
         plot_comparison(rows).savefig(path, dpi=150, format="png")

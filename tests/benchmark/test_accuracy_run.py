@@ -72,3 +72,9 @@ def test_a_comparison_resumes_and_tells_its_runs_figures(tmp_path):
     again = compare(bench, tmp_path / "small.yaml", tmp_path / "runs")
     assert again == rows
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.json")}
+
+
+def test_a_first_entry_without_rates_is_written_and_drawn(tmp_path, capfd):
+    write_results(tmp_path, ROWS[1:], title="only a boosted tree so far")
+    assert (tmp_path / "comparison.png").stat().st_size > 1000
+    assert not capfd.readouterr().err

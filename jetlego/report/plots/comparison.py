@@ -38,7 +38,9 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
         panels[0].set_yticks(range(len(ordered)), [plain(row["name"]) for row in ordered])
         panels[0].set_xlabel("area under the curve")
         panels[1].set_xlabel(r"background rejection $1/\varepsilon_B$")
-        panels[2].set(xlabel="jets per CPU second", xscale="log")
+        panels[2].set_xlabel("jets per CPU second")
+        if any(row.get(key) for row in rows for key in ("train_rate", "rate")):  # a boosted tree alone has no rates
+            panels[2].set_xscale("log")
         for panel in panels:
             panel.grid(axis="y", color=GRID)
             panel.set_ylim(-0.6, len(ordered) - 0.4)
