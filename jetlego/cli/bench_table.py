@@ -37,6 +37,6 @@ def accuracy_table(rows: Rows) -> Table:
 def _table(*columns: tuple[str, Any]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head, side in columns:
-        table.add_column(head, justify=side, no_wrap=True)
+        table.add_column(head, justify=side)
     return table
 

@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-_WIDTH_OF_A_FILE = 160
+_WIDTH_OF_A_FILE = 240
 
 
 def results_console() -> Console:

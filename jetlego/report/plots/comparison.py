@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
         panels[1].set_xlabel(r"background rejection $1/\varepsilon_B$")
         panels[2].set_xlabel("jets per CPU second")
         if any(row.get(key) for row in rows for key in ("train_rate", "rate")):  # a boosted tree alone has no rates
-            panels[2].set_xscale("log")
+            _decades(panels[2])
         for panel in panels:
             panel.grid(axis="y", color=GRID)
             panel.set_ylim(-0.6, len(ordered) - 0.4)
@@ -48,6 +49,16 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for panel in panels[1:]:
             legend(panel, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.1, columnspacing=1.0)
     return figure
+
+
+def _decades(axes: Any) -> None:
+    """Scale by logarithm over whole decades: labels within a decade run into each other."""
+    from matplotlib.ticker import NullFormatter
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.set_xlim(10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def rejections_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
