@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jetlego.data.draw import Draw
 from jetlego.data.permutation import shuffled
 from jetlego.structures.batch import JetBatch
 from jetlego.structures.store import JetStore
@@ -40,7 +41,7 @@ class Batches(ABC):
     @property
     @abstractmethod
     def num_jets(self) -> int:
-        """Number of jets."""
+        """Number of jets; of jets that are accepted at random, how many every epoch has."""
 
     @abstractmethod
     def shuffled(self, place: Place) -> Iterator[JetBatch]:
@@ -67,24 +68,38 @@ class Batches(ABC):
 
 @dataclass
 class StoreBatches(Batches):
-    """Batches of a store in memory."""
+    """Batches of a store in memory.
+
+    Parameters
+    ----------
+    store
+        The jets.
+    draw
+        Which of them take part in each epoch; None: each once.
+    """
 
     store: JetStore
+    draw: Draw | None = None
 
     @property
     def num_jets(self) -> int:
-        """Number of jets of the store."""
-        return self.store.num_jets
+        """Number of jets of an epoch."""
+        return self.store.num_jets if self.draw is None else self.draw.fewest
 
     def shuffled(self, place: Place) -> Iterator[JetBatch]:
-        """Yield the rest of an epoch, cut from the store by a keyed permutation."""
-        count = self.num_jets
+        """Yield the rest of an epoch, cut from the store, or from the jets drawn of it, by a keyed permutation."""
+        rows, total = None, self.store.num_jets
+        if self.draw is not None:
+            rows = self.draw.rows(0, total, seed=place.seed, epoch=place.epoch)
+            total = len(rows)
+        count = min(self.num_jets, total)
         for number in range(place.batch, max(1, count // place.size)):
             positions = np.arange(number * place.size, min((number + 1) * place.size, count))
             own = positions[place.rank :: place.ranks]
-            yield self.store.batch(shuffled(own, num_samples=count, seed=place.seed, epoch=place.epoch))
+            chosen = shuffled(own, num_samples=total, seed=place.seed, epoch=place.epoch)
+            yield self.store.batch(chosen if rows is None else rows[chosen])
 
     def in_order(self, size: int) -> Iterator[JetBatch]:
         """Yield the whole store in order."""
-        for start in range(0, self.num_jets, size):
-            yield self.store.batch(np.arange(start, min(start + size, self.num_jets)))
+        for start in range(0, self.store.num_jets, size):
+            yield self.store.batch(np.arange(start, min(start + size, self.store.num_jets)))

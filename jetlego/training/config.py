@@ -40,6 +40,9 @@ class DataConfig(Section):
     val: list[str] = Field([], description="to choose the best epoch on; empty: a share of train")
     test: list[str] = Field([], description="for the final figures; empty: a share of train")
     weaver: str | None = Field(None, description="weaver data config, read unchanged: inputs, labels, cuts, weights")
+    weaver_weights: Literal["sampling", "loss", "none"] | None = Field(
+        None, description="what its weights do; default: as it says, accept training jets at random (sampling)"
+    )
     classes: dict[str, str] = Field({}, description="class name -> truth branch, in output order; not with weaver")
     signal: str | None = Field(None, description="class whose score is the tagger; default: the first")
     features: str | list[str] = Field("kin", description="a named feature set, or columns")

@@ -7,15 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
+from jetlego.conventions import IntArray
 from jetlego.data.files import find_files
 from jetlego.data.formats.reader import Request
 from jetlego.data.jets import Jets
 from jetlego.data.read import read_jets
 from jetlego.data.selection import parsed
-from jetlego.data.stream import FileSource, Source, read_all
+from jetlego.data.stream import BlockIndex, FileSource, Source, read_all, scan
 from jetlego.data.tally import Tally
 from jetlego.data.weaver import WeaverConfig, load_weaver_config
-from jetlego.data.weaver.source import WeaverSource, finished_config
+from jetlego.data.weaver.measured import TrainingJets, finished_on_files, is_unfinished, provisional, weighted_by
+from jetlego.data.weaver.sampling import bare
+from jetlego.data.weaver.source import WeaverSource
 from jetlego.errors import DataError
 from jetlego.structures.store import JetStore
 from jetlego.training.columns import SUMS, needed_columns
@@ -35,7 +40,7 @@ class Origin:
     config
         The data section.
     weaver
-        The weaver configuration without open numbers; None for other layouts.
+        The weaver configuration; None for other layouts. Its open numbers are filled in by :meth:`finished`.
     columns
         What is read beside the momenta; None for all that the layout knows.
     tally
@@ -49,10 +54,46 @@ class Origin:
 
     @classmethod
     def of(cls, config: DataConfig) -> Origin:
-        """Return the origin of a new run; what a weaver configuration leaves open is measured on the training files."""
+        """Return the origin of a new run."""
         if config.weaver is None:
             return cls(config)
-        return cls(config, finished_config(load_weaver_config(config.weaver), config.train))
+        return cls(config, weighted_by(load_weaver_config(config.weaver), config.weaver_weights))
+
+    def finished(self, chosen: Callable[[int], IntArray] | None) -> Origin:
+        """Return the origin with what its weaver configuration leaves open, measured on the training jets alone.
+
+        Parameters
+        ----------
+        chosen
+            From the number of all jets of ``data.train`` to the places of the training jets among them; None: all.
+        """
+        weaver, config = self.weaver, self.config
+        if weaver is None or not is_unfinished(weaver):
+            return self
+        files, skip = find_files(config.train), config.on_bad_file == "skip"
+        if chosen is None and not skip:
+            return replace(self, weaver=finished_on_files(weaver, files, extra_selection=config.where))
+        counted = provisional(weaver) if skip else bare(replace(weaver, weight_spec=None))  # all is read to find damage
+        index = scan(WeaverSource(counted, config.train, "train", config.where, skip), size=_WEAVER_STEP)
+        mask = np.ones(index.total, bool)
+        if chosen is not None:
+            mask[:] = False
+            mask[chosen(index.total)] = True
+        return replace(self, weaver=TrainingJets(files, config.where, index, mask).finished(weaver))
+
+    def provisional(self) -> Origin:
+        """Return an origin to count jets with, before a training split is known to measure on."""
+        return self if self.weaver is None else replace(self, weaver=provisional(self.weaver))
+
+    def finished_on(self, index: BlockIndex) -> Origin:
+        """Return the origin with open numbers measured on some blocks of ``data.train``."""
+        if self.weaver is None or not is_unfinished(self.weaver):
+            return self
+        return replace(self, weaver=self.training_jets(index).finished(self.weaver))
+
+    def training_jets(self, index: BlockIndex) -> TrainingJets:
+        """Return the jets of some blocks of ``data.train`` as a weaver configuration sees them."""
+        return TrainingJets(find_files(self.config.train), self.config.where, index)
 
     @property
     def skipped(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -11,11 +11,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from jetlego.atomic import write_atomic
+from jetlego.conventions import IntArray
+from jetlego.data.draw import Draw
 from jetlego.data.files import check_splits, find_files
 from jetlego.data.jets import Jets
 from jetlego.data.permutation import shuffled
 from jetlego.data.stream import BlockIndex, Source, scan
 from jetlego.errors import DataError
+from jetlego.training.acceptance import draw_of_blocks, drawn_once, unweighted, without_acceptance
 from jetlego.training.config import DataConfig, StreamConfig
 from jetlego.training.sources import Origin, Use
 from jetlego.training.streaming import StreamedSplit
@@ -35,12 +38,15 @@ class Splits(Generic[Split]):
         The jets.
     origin
         How they were read.
+    draw
+        Which training jets take part in each epoch; None: each once.
     """
 
     train: Split
     val: Split
     test: Split
     origin: Origin
+    draw: Draw | None = None
 
 
 AnySplits = Splits[Jets] | Splits[StreamedSplit]
@@ -79,31 +85,49 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
     DataError
         ``LABELS`` if a class has no training jet, ``SPLIT-LEAK``, besides what reading raises.
     """
-    origin = origin or Origin.of(config)
     paths = split_paths(config)
-    train = read_labeled(paths["train"], config, origin=origin, use="train")
-    parted = {name: read_labeled(paths[name], config, origin=origin) for name in ("val", "test") if paths[name]}
-    missing = {name: share for name, share in _shares(config).items() if name not in parted}
-    if missing:
-        train, cut = _part(train, missing)
-        parted.update(cut)
-    train = _some(train, config.train_jets)
+    missing = {name: share for name, share in _shares(config).items() if not paths[name]}
+    origin = (origin or Origin.of(config)).finished(_choice_of_train(config, paths, missing))
+    jets = origin.read(paths["train"], "train")
+    parts = _part(jets.num_jets, config, missing)
+    parted = {}
+    for name in ("val", "test"):
+        if paths[name]:
+            found = _some_of(origin.read(paths[name], "validate"), config.max_jets)
+        else:
+            found = unweighted(jets.select(parts[name]), origin)
+        parted[name] = drawn_once(found) if name == "val" else without_acceptance(found)[0]
+    train, draw = without_acceptance(jets if len(parts["train"]) == jets.num_jets else jets.select(parts["train"]))
     _require_every_class(np.bincount(train.label, minlength=len(config.classes)), config)
-    return Splits(train, parted["val"], parted["test"], origin)
+    return Splits(train, parted["val"], parted["test"], origin, draw)
+
+
+def _choice_of_train(
+    config: DataConfig, paths: dict[str, list[str]], missing: dict[str, float]
+) -> Callable[[int], IntArray] | None:
+    """Return which of the jets of ``train`` are learnt from, by their number; None: all of them."""
+    if paths["train"] == config.train and not missing and config.max_jets is None and config.train_jets is None:
+        return None
+    return lambda num_jets: _part(num_jets, config, missing)["train"]
 
 
 def read_labeled(
     paths: Sequence[str], config: DataConfig, *, origin: Origin | None = None, use: Use = "validate"
 ) -> Jets:
     """Read the jets of ``paths`` with the classes and the selection of the configuration."""
-    return _some((origin or Origin.of(config)).read(paths, use), config.max_jets)
+    return without_acceptance(_some_of((origin or Origin.of(config)).read(paths, use), config.max_jets))[0]
 
 
-def _some(jets: Jets, most: int | None) -> Jets:
-    """Return ``most`` jets in their order, drawn alike for all runs."""
-    if most is None or jets.num_jets <= most:
-        return jets
-    return jets.select(np.sort(shuffled(np.arange(most), num_samples=jets.num_jets, seed=_SPLIT_SEED, epoch=1)))
+def _some_of(jets: Jets, most: int | None) -> Jets:
+    rows = _some(np.arange(jets.num_jets), most)
+    return jets if len(rows) == jets.num_jets else jets.select(rows)
+
+
+def _some(rows: IntArray, most: int | None) -> IntArray:
+    """Return ``most`` of some rows in their order, drawn alike for all runs."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.sort(shuffled(np.arange(most), num_samples=len(rows), seed=_SPLIT_SEED, epoch=1))]
 
 
 def open_splits(
@@ -125,7 +149,8 @@ def open_splits(
     """
     origin, settings, paths = origin or Origin.of(config), config.stream or StreamConfig(), split_paths(config)
     names = [name for name in ("train", "val", "test") if paths[name]]
-    sources: dict[str, Source] = {name: origin.source(paths[name], _use(name)) for name in names}
+    first = origin.provisional()
+    sources: dict[str, Source] = {name: first.source(paths[name], _use(name)) for name in names}
     known = None if record is None or not record.exists() else json.loads(record.read_text())
     if known is None:
         found = {name: scan(source, size=settings.block, workers=settings.workers) for name, source in sources.items()}
@@ -139,16 +164,22 @@ def open_splits(
     if missing:
         *cut, found["train"] = found["train"].part(list(missing.values()), seed=_SPLIT_SEED)
         found.update(zip(missing, cut, strict=True))
-        for name in missing:
-            sources[name] = origin.source(paths["train"], _use(name))
-            sources[name].first = sources["train"].first
     if config.max_jets is not None:
         found = {name: index.first(config.max_jets, seed=_SPLIT_SEED) for name, index in found.items()}
     if config.train_jets is not None:
         found["train"] = found["train"].first(config.train_jets, seed=_SPLIT_SEED)
     _require_every_class(found["train"].counts[:, :-1].sum(axis=0), config)
-    made = {name: StreamedSplit(sources[name], found[name], settings) for name in ("train", "val", "test")}
-    return Splits(made["train"], made["val"], made["test"], origin)
+    whole = _choice_of_train(config, paths, missing) is None and not origin.skipped
+    origin = origin.finished(None) if whole else origin.finished_on(found["train"])
+    made = {}
+    for name in ("train", "val", "test"):
+        known_as = name if name in sources else "train"
+        source = sources[name] if known_as == name and origin.weaver is None else None
+        if source is None:
+            source = origin.source(paths[known_as], _use(name))
+            source.first = sources[known_as].first
+        made[name] = StreamedSplit(source, found[name], settings)
+    return Splits(made["train"], made["val"], made["test"], origin, draw_of_blocks(origin, found["train"]))
 
 
 def split_paths(config: DataConfig) -> dict[str, list[str]]:
@@ -175,14 +206,18 @@ def _shares(config: DataConfig) -> dict[str, float]:
     return {"val": config.val_fraction, "test": config.test_fraction}
 
 
-def _part(jets: Jets, shares: dict[str, float]) -> tuple[Jets, dict[str, Jets]]:
-    order = shuffled(np.arange(jets.num_jets), num_samples=jets.num_jets, seed=_SPLIT_SEED, epoch=0)
-    parts, start = {}, 0
-    for name, share in shares.items():
-        stop = start + max(1, round(share * jets.num_jets))
-        parts[name] = jets.select(np.sort(order[start:stop]))
-        start = stop
-    return jets.select(np.sort(order[start:])), parts
+def _part(num_jets: int, config: DataConfig, shares: dict[str, float]) -> dict[str, IntArray]:
+    """Return which of the jets of ``train`` belong to each split, ascending."""
+    rows = _some(np.arange(num_jets), config.max_jets)
+    parts, start, total = {}, 0, len(rows)
+    if shares:
+        order = shuffled(np.arange(total), num_samples=total, seed=_SPLIT_SEED, epoch=0)
+        for name, share in shares.items():
+            stop = start + max(1, round(share * total))
+            parts[name] = rows[np.sort(order[start:stop])]
+            start = stop
+        rows = rows[np.sort(order[start:])]
+    return {**parts, "train": _some(rows, config.train_jets)}
 
 
 def _to_record(index: BlockIndex, source: Source) -> dict[str, object]:

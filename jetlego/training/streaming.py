@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from jetlego.clustering.packed import offsets_of
+from jetlego.conventions import IntArray
 from jetlego.data.ahead import one_ahead
+from jetlego.data.draw import Draw
 from jetlego.data.jets import Jets
 from jetlego.data.stream import BlockIndex, EpochOrder, Readers, ShuffleMeter, Slice, Source, portions
 from jetlego.errors import DataError, JetlegoWarning
@@ -68,36 +71,43 @@ class StreamBatches(Batches):
         The jets.
     prepare
         From jets to what batches are cut from; called in a thread, it must not depend on the jets' company.
+    draw
+        Which jets take part in each epoch, numbered in the order of blocks; None: each once.
     """
 
     split: StreamedSplit
     prepare: Prepare
+    draw: Draw | None = None
     _meter: ShuffleMeter | None = field(init=False, default=None)
     _readers: Readers | None = field(init=False, default=None)
     _kept: JetStore | None = field(init=False, default=None)
 
     @property
     def num_jets(self) -> int:
-        """Number of jets of the split."""
-        return self.split.num_jets
+        """Number of jets of an epoch."""
+        return self.split.num_jets if self.draw is None else self.draw.fewest
 
     def order(self, seed: int, epoch: int) -> EpochOrder:
         """Return the order of an epoch."""
-        return self.split.index.order(self.split.settings.pool, seed=seed, epoch=epoch)
+        index, draw = self.split.index, self.draw
+        order = index.order(self.split.settings.pool, seed=seed, epoch=epoch)
+        if draw is None:
+            return order
+        return replace(order, num_jets=draw.counts(offsets_of(index.num_jets), seed=seed, epoch=epoch))
 
     def shuffled(self, place: Place) -> Iterator[JetBatch]:
         """Yield the rest of an epoch, cut from pools of blocks."""
-        split, total = self.split, self.num_jets
+        split, order = self.split, self.order(place.seed, place.epoch)
         if self._meter is None or place.batch == 0:
-            self._meter = ShuffleMeter(split.index)
-        meter = self._meter
+            self._meter = self._new_meter()
+        meter, total = self._meter, min(self.num_jets, int(order.num_jets.sum()))
         count = max(1, total // place.size)
         bounds = np.minimum(np.arange(count + 1) * place.size, total)
         if self._readers is None:  # files stay open from epoch to epoch
             self._readers = Readers(split.source, split.settings.workers)
         made = portions(
-            self._readers, split.index, self.order(place.seed, place.epoch), bounds, self.prepare,
-            first=place.batch, slice_=Slice(place.rank, place.ranks),
+            self._readers, split.index, order, bounds, self.prepare,
+            first=place.batch, slice_=Slice(place.rank, place.ranks), choice=self._choice(place),
         )  # fmt: skip
         for portion in made:
             for rows in portion.batches:
@@ -105,11 +115,27 @@ class StreamBatches(Batches):
                 meter.add(portion.block[rows], None if label is None else label[rows])
                 yield portion.content.batch(rows)
 
+    def _choice(self, place: Place) -> Callable[[int], IntArray] | None:
+        draw, ptr = self.draw, offsets_of(self.split.index.num_jets)
+        if draw is None:
+            return None
+        return lambda k: draw.rows(ptr[k], ptr[k + 1], seed=place.seed, epoch=place.epoch) - ptr[k]
+
+    def _new_meter(self) -> ShuffleMeter:
+        """Return a meter that expects as many jets of each block as are drawn of it on average."""
+        index, draw = self.split.index, self.draw
+        if draw is None:
+            return ShuffleMeter(index)
+        ptr = offsets_of(index.num_jets)
+        mean = np.add.reduceat(np.clip(draw.weight, 0, 1), ptr[:-1], dtype=np.float64) * draw.rounds
+        share = (mean / index.num_jets)[:, None]
+        return ShuffleMeter(replace(index, counts=np.ceil(index.counts * share).astype(np.int64)))
+
     def in_order(self, size: int) -> Iterator[JetBatch]:
         """Yield all jets in order, in batches of at most ``size`` that end where pools end; a single pool is kept."""
         stores = one_ahead(self.prepare(jets) for jets in self._pools()) if self._kept is None else iter([self._kept])
         for store in stores:
-            self._kept = store if store.num_jets == self.num_jets else None
+            self._kept = store if store.num_jets == self.split.num_jets else None
             yield from StoreBatches(store).in_order(size)
 
     def _pools(self) -> Iterator[Jets]:
@@ -143,5 +169,5 @@ class StreamBatches(Batches):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on counting where a checkpoint left off."""
         if state:
-            self._meter = ShuffleMeter(self.split.index)
+            self._meter = self._new_meter()
             self._meter.restore(state)

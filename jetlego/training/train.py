@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
+from jetlego.data.draw import Draw
 from jetlego.data.jets import Jets
 from jetlego.data.table import write_table
 from jetlego.errors import ConfigError
@@ -118,10 +119,11 @@ def _batches(config: RunConfig, splits: AnySplits) -> tuple[Recipe, Batches, Bat
     train, val, weaver = splits.train, splits.val, splits.origin.weaver
     if isinstance(train, Jets):
         recipe, store = Recipe.fit_apply(config, train, weaver=weaver)
-        return recipe, StoreBatches(store), StoreBatches(recipe.apply(val))
+        return recipe, StoreBatches(store, splits.draw), StoreBatches(recipe.apply(val))
     sample = train.sample(train.settings.fit_jets, seed=config.training.seed)
     recipe, _ = Recipe.fit_apply(config, sample, weaver=weaver)
-    streamed = StreamBatches(train, partial(recipe.apply, training=True)), StreamBatches(val, recipe.apply)
+    train_batches = StreamBatches(train, partial(recipe.apply, training=True), splits.draw)
+    streamed = train_batches, StreamBatches(val, recipe.apply)
     return recipe, *streamed
 
 
@@ -141,6 +143,7 @@ def write_test_results(run: Run, splits: AnySplits) -> None:
             "seconds": sum(row["seconds"] for row in history),
             "parameters": sum(p.numel() for p in run.model.parameters()),
             "jets": {name: getattr(splits, name).num_jets for name in ("train", "val", "test")},
+            **({} if splits.draw is None else {"sampling": _sampling(splits.draw)}),
             "seed": run.config.training.seed,
             "skipped_files": len(splits.origin.skipped),
             "skipped_because": splits.origin.skipped,
@@ -148,6 +151,10 @@ def write_test_results(run: Run, splits: AnySplits) -> None:
         "environment": environment(),
     }
     write_atomic(run.folder / "metrics.json", json.dumps(metrics, indent=1))
+
+
+def _sampling(draw: Draw) -> dict[str, float]:
+    return {"rounds": draw.rounds, "mean_jets_per_epoch": round(draw.expected, 1), "jets_of_every_epoch": draw.fewest}
 
 
 def _selected(row: dict[str, Any], config: RunConfig) -> float:

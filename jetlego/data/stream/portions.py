@@ -49,7 +49,7 @@ class Slice:
 
 def portions(
     readers: Readers, index: BlockIndex, order: EpochOrder, bounds: IntArray, prepare: Callable[[Jets], T], *,
-    first: int = 0, slice_: Slice | None = None,
+    first: int = 0, slice_: Slice | None = None, choice: Callable[[int], IntArray] | None = None,
 ) -> Iterator[Portion[T]]:  # fmt: skip
     """Yield the batches of an epoch, each jet in one batch alone; a pool is prepared while the last one is used.
 
@@ -65,6 +65,9 @@ def portions(
         Batch to begin with. What follows is the same as if it had begun with batch 0.
     slice_
         Which jets of each batch to deliver; default all. The others are read, and dropped before ``prepare``.
+    choice
+        Rows of a block (by its number) that take part in the epoch, ascending, a row as often as it does; as many as
+        ``order`` counts in that block. Default: each once.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def portions(
         Whatever reading raises, such as ``FILE-CHANGED``.
     """
     if first < len(bounds) - 1:
-        maker = _Maker(readers, index, order, bounds, prepare, slice_ or Slice())
+        maker = _Maker(readers, index, order, bounds, prepare, slice_ or Slice(), choice)
         yield from one_ahead(maker.portions(first))
 
 
@@ -84,6 +87,7 @@ class _Maker(Generic[T]):
     bounds: IntArray
     prepare: Callable[[Jets], T]
     slice_: Slice
+    choice: Callable[[int], IntArray] | None
 
     def portions(self, first: int) -> Iterator[Portion[T]]:
         """Yield batches ``first`` and following; a batch that lies in several pools is put together of its parts."""
@@ -123,7 +127,8 @@ class _Maker(Generic[T]):
     def _read(self, pool: int, positions: IntArray) -> tuple[Jets, IntArray, IntArray]:
         """Return the jets at some positions of a pool, the block of each, and which of these jets each position is."""
         numbers = self.order.pool_blocks(pool)
-        ptr = offsets_of(self.index.num_jets[numbers])
+        numbers = numbers[self.order.num_jets[numbers] > 0]
+        ptr = offsets_of(self.order.num_jets[numbers])
         wanted = self.order.rows(pool, positions)
         rows = np.sort(wanted)
         cuts = np.searchsorted(rows, ptr)
@@ -131,6 +136,7 @@ class _Maker(Generic[T]):
         read = self.readers.read(self.index.blocks[n] for n in numbers)
         for k, found in enumerate(read):
             own = rows[cuts[k] : cuts[k + 1]] - ptr[k]
+            own = own if self.choice is None else self.choice(int(numbers[k]))[own]
             kept.append(self._checked(found, int(numbers[k])).select(own))
         return _together(kept), np.repeat(numbers, np.diff(cuts)), np.searchsorted(rows, wanted)
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jetlego.conventions import FloatArray, IntArray
+from jetlego.data.draw import MAX_REPEATS
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Frame
+from jetlego.data.weaver.labels import LabelSpec
 from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.reweighting import WeightSpec
 from jetlego.data.weaver.tensors import to_numpy
 from jetlego.data.weights import WeightTable, accepted, class_histograms, weight_table
 from jetlego.errors import ConfigError
 
-MAX_REPEATS = 10
-"""How often a jet may be drawn at most when few are accepted."""
+ACCEPTANCE = "weaver_acceptance"
+"""Column of training jets that holds the probability with which each is drawn."""
 
 
 class Weigher:
@@ -64,16 +67,27 @@ def stored_table(spec: WeightSpec) -> WeightTable | None:
     return _table(spec, table)
 
 
+def bare(config: WeaverConfig) -> WeaverConfig:
+    """Return a configuration that selects the same jets and asks for nothing of them."""
+    options = {**config.options, "observers": [], "monitor_variables": []}
+    return replace(config, options=options, groups=(), parameters={}, label_spec=LabelSpec(simple=False, columns={}))
+
+
 def make_table(config: WeaverConfig, files: Iterable[Path], *, extra_selection: str | None = None,
                step: int | None = None) -> WeightTable:  # fmt: skip
     """Return the reweighting table of all training files, with the selection and the extra selection applied."""
+    files, names = list(files), () if config.weight_spec is None else config.weight_spec.names
+    plan = Plan(bare(config), "train", extra_selection, more=names)
+    return table_of(config, lambda: plan.frames(files, step=step))
+
+
+def table_of(config: WeaverConfig, frames: Callable[[], Iterator[Frame]]) -> WeightTable:
+    """Return the reweighting table of selected jets that hold the weights' columns; ``frames`` may be called twice."""
     spec = config.weight_spec
     if spec is None or spec.branches:
         raise ConfigError("NO-WEIGHTS", "weights: this configuration has no histogram reweighting")
-    files = list(files)
-    plan = Plan(config, "train", extra_selection, more=spec.names)
     total: FloatArray | None = None
-    for frame in plan.frames(files, step=step):
+    for frame in frames():
         counts = _counts(frame, spec)
         total = counts if total is None else total + counts
     if total is None:
@@ -81,7 +95,7 @@ def make_table(config: WeaverConfig, files: Iterable[Path], *, extra_selection: 
     table = _table(spec, weight_table(total.astype(np.float32), spec.method, spec.threshold, spec.class_weights))
     if spec.base is None:
         return table
-    weights = np.concatenate([jet_weights(frame, spec, table) for frame in plan.frames(files, step=step)])
+    weights = np.concatenate([jet_weights(frame, spec, table) for frame in frames()])
     typical = np.percentile(weights, 100 - spec.threshold)
     return _table(spec, (table.table / typical).astype(np.float32))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jetlego.conventions import FloatArray
 from jetlego.data.files import Paths, check_duplicates, find_files
 from jetlego.data.jets import Jets
 from jetlego.data.read import unreadable
@@ -18,23 +19,10 @@ from jetlego.data.weaver.as_jets import as_jets, without_truth
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.plan import Mode, Plan
 from jetlego.data.weaver.reader import FrameReader, Piece
-from jetlego.data.weaver.sampling import jet_weights, make_table, stored_table
-from jetlego.data.weaver.standardise import measure_parameters
+from jetlego.data.weaver.sampling import ACCEPTANCE, jet_weights, stored_table
 from jetlego.data.weaver.tensors import Chunk, new_tally, to_numpy, warn_non_finite
 from jetlego.data.weights import WeightTable
 from jetlego.errors import DataError
-
-
-def finished_config(config: WeaverConfig, files: Paths, *, step: int = 8_000) -> WeaverConfig:
-    """Return a configuration with every open number measured on training files, as weaver does before a training."""
-    paths = find_files(files)
-    if config.is_open:
-        config = config.with_parameters(measure_parameters(config, paths, step=step))
-    spec = config.weight_spec
-    if spec is None or spec.branches or spec.histograms is not None:
-        return config
-    table = make_table(config, paths, step=step)
-    return config.with_weights(dict(zip(spec.classes, table.table.tolist(), strict=True)))
 
 
 @dataclass
@@ -44,11 +32,12 @@ class WeaverSource(Source):
     Parameters
     ----------
     config
-        Without open numbers, see :func:`finished_config`.
+        Without open numbers, see :mod:`jetlego.data.weaver.measured`; without groups of inputs jets are only counted.
     paths
         ROOT, Parquet or HDF5 files.
     mode
-        ``"train"``, ``"validate"``, or ``"predict"``, where labels are not checked.
+        ``"train"``, where jets come with their weight, for the loss or as the column ``weaver_acceptance``;
+        ``"validate"``; or ``"predict"``, where labels are not checked.
     extra_selection
         A further cut.
     skip_bad
@@ -71,7 +60,9 @@ class WeaverSource(Source):
         observers = self.config.options["observers"]
         if self.mode == "predict":
             self.config = without_truth(self.config)
-        spec = self.config.weight_spec if self.mode == "train" else None
+        spec = self.config.weight_spec
+        if self.mode == "predict" or (self.mode == "validate" and (spec is None or not spec.validate_too)):
+            spec = None
         self.weights = spec
         self.table: WeightTable | None = None if spec is None else stored_table(spec)
         observed = () if self.mode == "train" else tuple(observers)
@@ -136,14 +127,20 @@ class _WeaverBlocks(BlockReader):
         assert block.stop is not None
         raw = source.reader.read(self.tables.get(path), Piece(path, block.start, block.stop, 0))
         frame = source.plan.selected(raw)
-        chunk = Chunk(source.plan, frame, self.odd)
-        weight = None if source.weights is None else jet_weights(frame, source.weights, source.table)
         observed = {name: to_numpy(frame.columns[name], f"observer '{name}'") for name in source.observed}
-        places = {
-            "file_index": np.full(len(chunk), block.file, np.int64),
+        places: dict[str, np.ndarray] = {
+            "file_index": np.full(frame.length, block.file, np.int64),
             "event_index": frame.rows.astype(np.int64),
-            "jet_index": np.zeros(len(chunk), np.int64),
+            "jet_index": np.zeros(frame.length, np.int64),
         }
+        if not source.config.groups:
+            return Jets(np.zeros((0, 4)), np.zeros(frame.length + 1, np.int64), jet=places)
+        chunk = Chunk(source.plan, frame, self.odd)
+        weight: FloatArray | None = None
+        if source.weights is not None:
+            weight = jet_weights(frame, source.weights, source.table)
+            if not source.weights.for_loss:
+                places[ACCEPTANCE], weight = weight, None
         return as_jets(source.config, chunk, {**observed, **places}, weight)
 
     def close(self) -> None:

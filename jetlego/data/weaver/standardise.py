@@ -43,11 +43,24 @@ def measure_parameters(
     DataError
         ``NO-JETS`` if no jet passes the selection.
     """
+    window = Window(0.0, float(config.options["preprocess"]["data_fraction"]))
+    return measured_on(config, Plan(config, "train").frames(files, step=step, window=window), max_values=max_values)
+
+
+def measured_on(
+    config: WeaverConfig, frames: Iterable[Frame], *, max_values: int = MAX_VALUES
+) -> dict[str, Parameters]:  # fmt: skip
+    """Return the parameters of all input variables, those that were open measured on these selected jets.
+
+    Raises
+    ------
+    DataError
+        ``NO-JETS`` if there is none.
+    """
     wanted = {name for name, p in config.parameters.items() if p.is_open and not name.endswith("_mask")}
     samples = {name: _Sample(max_values) for name in wanted}
     total = 0
-    window = Window(0.0, float(config.options["preprocess"]["data_fraction"]))
-    for frame in Plan(config, "train").frames(files, step=step, window=window):
+    for frame in frames:
         total += frame.length
         for name, sample in samples.items():
             sample.add(frame, name)
