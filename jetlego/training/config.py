@@ -46,6 +46,10 @@ class DataConfig(Section):
     classes: dict[str, str] = Field({}, description="class name -> truth branch, in output order; not with weaver")
     signal: str | None = Field(None, description="class whose score is the tagger; default: the first")
     features: str | list[str] = Field("kin", description="a named feature set, or columns")
+    nonfinite: Literal["error", "drop-particle", "drop-jet", "zero", "impute", "weaver"] = Field(
+        "error", description="NaN and infinite values; weaver, the default with it: NaN is 0, infinities are clipped"
+    )
+    max_constituents: int | None = Field(None, ge=1, description="keep so many of the hardest of each jet")
     where: str | None = Field(None, description="keep only jets that fulfil this expression")
     max_jets: int | None = Field(None, ge=1, description="read at most this many jets a split")
     train_jets: int | None = Field(None, ge=1, description="learn from this many only; val and test stay whole")
@@ -65,12 +69,22 @@ class DataConfig(Section):
             data["stream"] = {} if data["stream"] else None
         if isinstance(data.get("weaver"), str) and not data.get("classes"):
             data["classes"] = weaver_classes(data["weaver"])
+        if data.get("weaver") is not None:
+            data.setdefault("nonfinite", "weaver")
         return data
 
     @model_validator(mode="after")
     def _has_classes(self) -> DataConfig:
         if len(self.classes) < 2:
             raise ValueError("classes: at least two are needed, {name: truth branch}")
+        return self
+
+    @model_validator(mode="after")
+    def _nonfinite_fits(self) -> DataConfig:
+        if self.nonfinite == "weaver" and self.weaver is None:
+            raise ValueError("nonfinite: weaver is the rule of data.weaver alone; choose error, zero, drop-jet, ...")
+        if self.nonfinite == "impute" and self.weaver is not None:
+            raise ValueError("nonfinite: impute is not for weaver, whose inputs are centered: choose zero")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ import torch
 
 from jetlego.bricks.build import build
 from jetlego.clustering.frames import recnn_frame
+from jetlego.conventions import FloatArray
 from jetlego.data.features import constituent_features
 from jetlego.data.jets import Jets
 from jetlego.data.weaver import WeaverConfig, load_weaver_config, weaver_from_options
@@ -39,6 +40,8 @@ class Recipe:
         Weights of training jets.
     weaver
         The weaver configuration that jets are read through, without open numbers; None for other layouts.
+    fill
+        (F,) medians of the training jets' features, for values that are not finite where they are imputed.
     """
 
     config: RunConfig
@@ -46,6 +49,7 @@ class Recipe:
     sizes: dict[str, Any]
     weights: TrainingWeights = field(default_factory=TrainingWeights)
     weaver: WeaverConfig | None = None
+    fill: FloatArray | None = None
 
     @classmethod
     def fit_apply(
@@ -54,19 +58,31 @@ class Recipe:
         """Fit scaling and weights on training jets; return the recipe and these jets prepared, with their weights."""
         store = prepared(config, jets, weaver=weaver)
         sizes = {**store.sizes, "num_classes": len(config.data.classes)}
-        recipe = cls(config, dict(store.scalers), sizes, TrainingWeights.fit(config.data, jets), weaver)
-        return recipe, replace(store, weight=recipe.weights.apply(jets))
+        fill = None
+        if config.data.nonfinite == "impute" and store.constituents is not None:
+            fill = _medians(store.constituents)
+        recipe = cls(config, dict(store.scalers), sizes, TrainingWeights.fit(config.data, jets), weaver, fill)
+        return recipe, recipe._imputed(replace(store, weight=recipe.weights.apply(jets)))
 
     def apply(self, jets: Jets, *, training: bool = False) -> JetStore:
         """Return jets prepared for the model, in their order; ``training`` weighs them as training jets."""
-        store = prepared(self.config, jets, scalers=self.scalers, weaver=self.weaver)
+        store = self._imputed(prepared(self.config, jets, scalers=self.scalers, weaver=self.weaver))
         return replace(store, weight=self.weights.apply(jets)) if training else store
+
+    def _imputed(self, store: JetStore) -> JetStore:
+        if self.fill is None or store.constituents is None:
+            return store
+        finite = np.isfinite(store.constituents)
+        return replace(store, constituents=np.where(finite, store.constituents, self.fill.astype(np.float32)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``preprocessing.json``."""
         scalers = {name: scaler.to_dict() for name, scaler in self.scalers.items()}
         weaver = None if self.weaver is None else {"path": str(self.weaver.path), "options": self.weaver.options}
-        return {"scalers": scalers, "sizes": self.sizes, "weights": self.weights.to_dict(), "weaver": weaver}
+        fill = None if self.fill is None else self.fill.tolist()
+        return {
+            "scalers": scalers, "sizes": self.sizes, "weights": self.weights.to_dict(), "weaver": weaver, "fill": fill
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], config: RunConfig) -> Recipe:
@@ -74,7 +90,8 @@ class Recipe:
         scalers = {name: NodeScaler.from_dict(part) for name, part in data["scalers"].items()}
         weights, given = TrainingWeights.from_dict(data.get("weights", {})), data.get("weaver")
         weaver = None if given is None else weaver_from_options(given["options"], Path(given["path"]))
-        return cls(config, scalers, dict(data["sizes"]), weights, weaver)
+        fill = None if data.get("fill") is None else np.asarray(data["fill"], np.float64)
+        return cls(config, scalers, dict(data["sizes"]), weights, weaver, fill)
 
 
 def build_model(config: RunConfig, recipe: Recipe) -> torch.nn.Module:
@@ -99,6 +116,12 @@ def build_meta(config: RunConfig) -> torch.nn.Module:
         sizes["in_dim"] = constituent_features(jets, config.data.features).shape[1]
     with torch.device("meta"):
         return build({"model": config.model}, **sizes)
+
+
+def _medians(features: FloatArray) -> FloatArray:
+    """Return the (F,) median of the finite values of each feature, 0 where there is none."""
+    finite = [column[np.isfinite(column)] for column in features.T]
+    return np.array([np.median(column) if len(column) else 0.0 for column in finite])
 
 
 def _node_features(config: RunConfig, tree: TreeConfig) -> str | list[str]:

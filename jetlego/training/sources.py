@@ -11,17 +11,18 @@ import numpy as np
 
 from jetlego.conventions import IntArray
 from jetlego.data.files import find_files
-from jetlego.data.formats.reader import Request
+from jetlego.data.formats.reader import Nonfinite, Request
 from jetlego.data.jets import Jets
 from jetlego.data.read import read_jets
 from jetlego.data.selection import parsed
 from jetlego.data.stream import BlockIndex, FileSource, Source, read_all, scan
 from jetlego.data.tally import Tally
 from jetlego.data.weaver import WeaverConfig, load_weaver_config
+from jetlego.data.weaver.finite import WeaverNonfinite
 from jetlego.data.weaver.measured import TrainingJets, finished_on_files, is_unfinished, provisional, weighted_by
 from jetlego.data.weaver.sampling import bare
 from jetlego.data.weaver.source import WeaverSource
-from jetlego.errors import DataError
+from jetlego.errors import DataError, JetlegoWarning
 from jetlego.structures.store import JetStore
 from jetlego.training.columns import SUMS, needed_columns
 from jetlego.training.config import DataConfig
@@ -73,13 +74,18 @@ class Origin:
         files, skip = find_files(config.train), config.on_bad_file == "skip"
         if chosen is None and not skip:
             return replace(self, weaver=finished_on_files(weaver, files, extra_selection=config.where))
-        counted = provisional(weaver) if skip else bare(replace(weaver, weight_spec=None))  # all is read to find damage
-        index = scan(WeaverSource(counted, config.train, "train", config.where, skip), size=_WEAVER_STEP)
+        nonfinite = _of_weaver(config)
+        full = skip or nonfinite.startswith("drop")  # inputs are read too, to find damage, or jets to drop for theirs
+        counted = provisional(weaver) if full else bare(replace(weaver, weight_spec=None))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JetlegoWarning)  # the same is told when all are read
+            source = WeaverSource(counted, config.train, "train", config.where, skip, nonfinite)
+            index = scan(source, size=_WEAVER_STEP)
         mask = np.ones(index.total, bool)
         if chosen is not None:
             mask[:] = False
             mask[chosen(index.total)] = True
-        return replace(self, weaver=TrainingJets(files, config.where, index, mask).finished(weaver))
+        return replace(self, weaver=TrainingJets(files, config.where, index, mask, nonfinite).finished(weaver))
 
     def provisional(self) -> Origin:
         """Return an origin to count jets with, before a training split is known to measure on."""
@@ -93,22 +99,34 @@ class Origin:
 
     def training_jets(self, index: BlockIndex) -> TrainingJets:
         """Return the jets of some blocks of ``data.train`` as a weaver configuration sees them."""
-        return TrainingJets(find_files(self.config.train), self.config.where, index)
+        nonfinite = _of_weaver(self.config)
+        return TrainingJets(find_files(self.config.train), self.config.where, index, nonfinite=nonfinite)
 
     @property
     def skipped(self) -> list[str]:
         """Files that were left out as unreadable, each with its reason."""
         return self.tally.bad_files
 
+    @property
+    def oddities(self) -> list[dict[str, Any]]:
+        """What reading dropped, set to zero, cut short or found odd, with the number of cases over all splits."""
+        return [
+            {"id": id, "what": text.removeprefix("{n} "), "number": number}
+            for (id, text), number in self.tally.found.items()
+        ]
+
     def source(self, paths: Sequence[str], use: Use) -> Source:
         """Return files as a source of blocks."""
         config, skip = self.config, self.config.on_bad_file == "skip"
         if self.weaver is not None:
-            source = WeaverSource(self.weaver, paths, use, config.where, skip)
-            source.skipped = self.tally.bad_files
-            return source
+            return WeaverSource(
+                self.weaver, paths, use, config.where, skip, _of_weaver(config), config.max_constituents, self.tally
+            )
         names = parsed(config.where).names if config.where is not None else ()
-        request = Request(columns=self.columns, classes=self._classes(use), cut_columns=tuple(names), tally=self.tally)
+        request = Request(
+            columns=self.columns, classes=self._classes(use), cut_columns=tuple(names), nonfinite=_of_ours(config),
+            max_constituents=config.max_constituents, tally=self.tally,
+        )  # fmt: skip
         return FileSource(list(paths), config.schema_, config.where, request, skip_bad=skip)
 
     def read(self, paths: Sequence[str], use: Use) -> Jets:
@@ -117,7 +135,8 @@ class Origin:
         if self.weaver is None:
             return read_jets(
                 list(paths), schema=config.schema_, classes=self._classes(use), where=config.where,
-                columns=self.columns, on_bad_file=config.on_bad_file, tally=self.tally,
+                columns=self.columns, nonfinite=_of_ours(config), max_constituents=config.max_constituents,
+                on_bad_file=config.on_bad_file, tally=self.tally,
             )  # fmt: skip
         return read_all(self.source(paths, use), size=_WEAVER_STEP)
 
@@ -146,7 +165,18 @@ class Origin:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the same is told when all are read
             first = find_files(self.config.train)[0]
-            return read_jets(first, schema=self.config.schema_, entries=(0, number), columns=columns)
+            return read_jets(
+                first, schema=self.config.schema_, entries=(0, number), columns=columns,
+                nonfinite=_of_ours(self.config),
+            )  # fmt: skip
 
     def _classes(self, use: Use) -> Any:
         return None if use == "predict" else self.config.classes
+
+
+def _of_weaver(config: DataConfig) -> WeaverNonfinite:
+    return "zero" if config.nonfinite == "impute" else config.nonfinite  # a configuration with both is refused
+
+
+def _of_ours(config: DataConfig) -> Nonfinite:
+    return "error" if config.nonfinite == "weaver" else config.nonfinite

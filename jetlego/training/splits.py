@@ -157,9 +157,11 @@ def open_splits(
     else:
         found = {name: _recorded(known[name], sources[name]) for name in names}
         origin.skipped.extend(known["skipped"])
+        origin.tally.found.update({(id, text): number for id, text, number in known["found"]})
     if record is not None and known is None:
         parts = {name: _to_record(found[name], sources[name]) for name in names}
-        write_atomic(record, json.dumps({**parts, "skipped": origin.skipped}))
+        odd = [[*kind, number] for kind, number in origin.tally.found.items()]
+        write_atomic(record, json.dumps({**parts, "skipped": origin.skipped, "found": odd}))
     missing = {name: share for name, share in _shares(config).items() if name not in found}
     if missing:
         *cut, found["train"] = found["train"].part(list(missing.values()), seed=_SPLIT_SEED)

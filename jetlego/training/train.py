@@ -23,7 +23,7 @@ from jetlego.training.engine import make_fabric
 from jetlego.training.environment import environment
 from jetlego.training.figures import score_metrics
 from jetlego.training.folder import FolderLock
-from jetlego.training.load_config import to_yaml
+from jetlego.training.load_config import parse_config, to_yaml
 from jetlego.training.loop import Trainer
 from jetlego.training.observer import Observer
 from jetlego.training.predictions import prediction_columns, scored
@@ -147,6 +147,7 @@ def write_test_results(run: Run, splits: AnySplits) -> None:
             "seed": run.config.training.seed,
             "skipped_files": len(splits.origin.skipped),
             "skipped_because": splits.origin.skipped,
+            "odd_input": splits.origin.oddities,
         },
         "environment": environment(),
     }
@@ -169,7 +170,8 @@ def _require_same_run(config: RunConfig, folder: Path) -> None:
 
     if not (folder / "config.yaml").exists():
         return
-    before, now = _flat(read_yaml(folder / "config.yaml").data), _flat(config.resolved())
+    stored = parse_config(read_yaml(folder / "config.yaml").data)  # with defaults for keys that came since
+    before, now = _flat(stored.resolved()), _flat(config.resolved())
     harmless = {
         "training.epochs",
         "training.threads",

@@ -13,7 +13,9 @@ import numpy as np
 from jetlego.clustering.packed import offsets_of
 from jetlego.conventions import BoolArray, FloatArray
 from jetlego.data.stream.index import BlockIndex
+from jetlego.data.tally import Tally
 from jetlego.data.weaver.config import WeaverConfig
+from jetlego.data.weaver.finite import WeaverNonfinite, finite_frame
 from jetlego.data.weaver.frame import Frame
 from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.reader import FrameReader, Piece
@@ -70,12 +72,15 @@ class TrainingJets:
         Blocks of the files, with the number of selected jets of each.
     chosen
         (index.total,) which of the selected jets, block after block, are meant; None: all.
+    nonfinite
+        What is done with NaN and infinite inputs.
     """
 
     files: Sequence[Path]
     extra_selection: str | None
     index: BlockIndex
     chosen: BoolArray | None = None
+    nonfinite: WeaverNonfinite = "weaver"
 
     def finished(self, config: WeaverConfig) -> WeaverConfig:
         """Return ``config`` without open numbers: centers and scales of the first share of each file's training jets.
@@ -87,14 +92,19 @@ class TrainingJets:
             config = config.with_parameters(measured_on(config, first._frames(config)))
         if not is_unfinished(config):
             return config
-        return _with_table(config, table_of(config, lambda: self._frames(bare(config), of_weights=True)).table)
+        seen = self._seen(config)
+        return _with_table(config, table_of(config, lambda: self._frames(seen, of_weights=True)).table)
+
+    def _seen(self, config: WeaverConfig) -> WeaverConfig:
+        """Return what must be read to know which jets there are: no inputs, unless jets are dropped for theirs."""
+        return config if self.nonfinite.startswith("drop") else bare(config)
 
     def weights(self, config: WeaverConfig) -> FloatArray:
         """Return the (jets,) float32 sampling weight of each jet, in order."""
         spec = config.weight_spec
         if spec is None:
             raise ValueError("there are no weights to ask for")
-        table, frames = stored_table(spec), self._frames(bare(config), of_weights=True)
+        table, frames = stored_table(spec), self._frames(self._seen(config), of_weights=True)
         return np.concatenate([jet_weights(frame, spec, table) for frame in frames])
 
     def _frames(self, config: WeaverConfig, *, of_weights: bool = False) -> Iterator[Frame]:
@@ -109,7 +119,8 @@ class TrainingJets:
                     continue
                 path, stop = self.files[block.file], block.stop
                 assert stop is not None
-                frame = plan.selected(reader.read(tables.get(path), Piece(path, block.start, stop, 0)))
+                raw = reader.read(tables.get(path), Piece(path, block.start, stop, 0))
+                frame = finite_frame(plan.selected(raw), config, self.nonfinite, path, Tally())
                 if frame.length != ptr[k + 1] - ptr[k]:
                     raise DataError("FILE-CHANGED", f"{path}: entries {block.start} to {stop} changed while read")
                 yield frame if own is None else frame.take(own)

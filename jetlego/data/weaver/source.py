@@ -12,11 +12,13 @@ from jetlego.conventions import FloatArray
 from jetlego.data.files import Paths, check_duplicates, find_files
 from jetlego.data.jets import Jets
 from jetlego.data.read import unreadable
+from jetlego.data.screen import capped
 from jetlego.data.stamps import Stamp
-from jetlego.data.stream.source import Block, BlockReader, Source
+from jetlego.data.stream.source import Block, BlockReader, Source, add_up
 from jetlego.data.tally import Tally
 from jetlego.data.weaver.as_jets import as_jets, without_truth
 from jetlego.data.weaver.config import WeaverConfig
+from jetlego.data.weaver.finite import WeaverNonfinite, finite_frame
 from jetlego.data.weaver.plan import Mode, Plan
 from jetlego.data.weaver.reader import FrameReader, Piece
 from jetlego.data.weaver.sampling import ACCEPTANCE, jet_weights, stored_table
@@ -42,6 +44,12 @@ class WeaverSource(Source):
         A further cut.
     skip_bad
         Leave out unreadable files; they are noted in ``skipped``.
+    nonfinite
+        What to do with NaN and infinite inputs, see :func:`jetlego.data.weaver.finite.finite_frame`.
+    max_constituents
+        Keep so many of the hardest of each jet (the first ones, without four-momenta); None: all.
+    tally
+        Where oddities and skipped files are counted.
     """
 
     config: WeaverConfig
@@ -49,8 +57,10 @@ class WeaverSource(Source):
     mode: Mode = "train"
     extra_selection: str | None = None
     skip_bad: bool = False
+    nonfinite: WeaverNonfinite = "weaver"
+    max_constituents: int | None = None
+    tally: Tally = field(default_factory=Tally)
     files: list[Path] = field(init=False)
-    skipped: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.files = find_files(self.paths)
@@ -71,6 +81,11 @@ class WeaverSource(Source):
         self.plan = Plan(self.config, self.mode, self.extra_selection, more)
         self.odd = new_tally(self.plan)
         self.reader = FrameReader(self.config, self.files, self.plan.branches, training=self.mode == "train")
+
+    @property
+    def skipped(self) -> list[str]:  # type: ignore[override]
+        """Unreadable files, each with its reason."""
+        return self.tally.bad_files
 
     @property
     def names(self) -> Sequence[str]:  # type: ignore[override]
@@ -102,8 +117,7 @@ class WeaverSource(Source):
 
     def tell(self) -> None:
         """Warn of files that were left out, and of NaN and infinite inputs."""
-        tally = Tally(bad_files=self.skipped)
-        tally.warn()
+        self.tally.warn()
         warn_non_finite(self.odd)
 
     def skip(self, file: int, error: DataError) -> bool:
@@ -117,7 +131,7 @@ class WeaverSource(Source):
 class _WeaverBlocks(BlockReader):
     def __init__(self, source: WeaverSource, first: bool) -> None:
         self.source, self.first, self.tables = source, first, source.reader.tables()
-        self.odd = new_tally(source.plan)
+        self.odd, self.tally = new_tally(source.plan), Tally()
 
     def read(self, block: Block) -> Jets:
         source = self.source
@@ -126,7 +140,7 @@ class _WeaverBlocks(BlockReader):
             source.stamps[block.file].require(path)
         assert block.stop is not None
         raw = source.reader.read(self.tables.get(path), Piece(path, block.start, block.stop, 0))
-        frame = source.plan.selected(raw)
+        frame = finite_frame(source.plan.selected(raw), source.config, source.nonfinite, path, self.tally)
         observed = {name: to_numpy(frame.columns[name], f"observer '{name}'") for name in source.observed}
         places: dict[str, np.ndarray] = {
             "file_index": np.full(frame.length, block.file, np.int64),
@@ -141,11 +155,14 @@ class _WeaverBlocks(BlockReader):
             weight = jet_weights(frame, source.weights, source.table)
             if not source.weights.for_loss:
                 places[ACCEPTANCE], weight = weight, None
-        return as_jets(source.config, chunk, {**observed, **places}, weight)
+        jets = as_jets(source.config, chunk, {**observed, **places}, weight)
+        self.tally.jets, self.tally.constituents = self.tally.jets + raw.length, self.tally.constituents + len(jets.p4)
+        return capped(jets, source.max_constituents, self.tally)
 
     def close(self) -> None:
         self.tables.close()
         if self.first:
+            add_up(self.source.tally, self.tally)
             for name, numbers in self.odd.items():
                 for at, number in enumerate(numbers):
                     self.source.odd[name][at] += number
