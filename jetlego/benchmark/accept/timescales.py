@@ -68,8 +68,8 @@ def wave_error(spec: Any, wave: Tensor, seed: int, steps: int) -> float:
 def learn_long_memory(seed: int) -> dict[str, float]:
     """Sum of two marked numbers among 200 (squared error), ten letters repeated 200 steps later (nats a step).
 
-    The gates are targets: no run to the end is recorded yet. After 400 steps copying still stood at 0.0946, the answer
-    without memory, so it is given 2000.
+    The ten letters weigh as much as the 210 blanks while copying is learned (the figure is the plain mean): otherwise
+    the blanks saturate every gate within 25 steps, and the letters never come through.
     """
     return {"adding": adding_error(seed), "copying": copying_loss(seed)}
 
@@ -104,13 +104,15 @@ def copying_loss(seed: int) -> float:
     """Return the cross-entropy a step, over all steps, on 1000 new sequences."""
     net, rng = _stack(seed, 10, 10), generator(seed)
 
-    def loss(step: int, count: int = 16) -> Tensor:
-        letters, wanted = letters_to_copy(rng, count)
-        return cross_entropy(net(nn.functional.one_hot(letters, 10).float()), wanted)
+    def loss(step: int) -> Tensor:
+        letters, wanted = letters_to_copy(rng, 16)
+        y = net(nn.functional.one_hot(letters, 10).float())
+        return cross_entropy(y[:, -10:], wanted[:, -10:]) + cross_entropy(y[:, :-10], wanted[:, :-10])
 
-    fit(net.parameters(), loss, steps=2000, lr=4e-3, warmup=20, clip=1.0)
+    fit(net.parameters(), loss, steps=800, lr=2e-3, warmup=20, clip=1.0)
+    letters, wanted = letters_to_copy(rng, 1000)
     with torch.no_grad():
-        return float(loss(0, 1000))
+        return float(cross_entropy(net(nn.functional.one_hot(letters, 10).float()), wanted))
 
 
 def letters_to_copy(rng: torch.Generator, count: int) -> tuple[Tensor, Tensor]:
