@@ -6,7 +6,8 @@ the bricks; everything else is checked in this file.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import itertools
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,6 +31,30 @@ class StreamConfig(Section):
     pool: int = Field(50_000, ge=1, description="jets among which those of a batch are drawn; two pools are held")
     workers: int = Field(1, ge=1, description="threads that read; the order of jets does not depend on it")
     fit_jets: int = Field(100_000, ge=1, description="training jets on which scaling and weights are fitted")
+
+
+Bins = Annotated[int, Field(ge=1)] | Annotated[list[float], Field(min_length=2)]
+
+
+class FlattenConfig(Section):
+    """Weights of training jets that give every class the same spectrum in one or two variables."""
+
+    columns: list[str] = Field(min_length=1, max_length=2, description="jet columns, or expressions of them")
+    bins: list[Bins] = Field(min_length=1, max_length=2, description="of each: edges, or a number within shared range")
+    method: Literal["flat", "ref"] = Field("flat", description="ref: every class like the first")
+    threshold: float = Field(10.0, ge=0, le=100, description="percentile of bins at which weights are cut off")
+    shares: dict[str, float] = Field({}, description="class -> relative sum of its weights; default: all alike")
+
+    @model_validator(mode="after")
+    def _bins_fit(self) -> FlattenConfig:
+        if len(self.bins) != len(self.columns):
+            raise ValueError(f"{len(self.bins)} bins for {len(self.columns)} columns")
+        for name, edges in zip(self.columns, self.bins, strict=True):
+            if isinstance(edges, list) and any(a >= b for a, b in itertools.pairwise(edges)):
+                raise ValueError(f"the bin edges of {name} do not ascend")
+        if any(share <= 0 for share in self.shares.values()):
+            raise ValueError("shares must be positive")
+        return self
 
 
 class DataConfig(Section):
@@ -56,6 +81,7 @@ class DataConfig(Section):
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train used where val is empty")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
     flatten_pt: bool = Field(False, description="weight training jets to one flat pT spectrum in every class")
+    flatten: FlattenConfig | None = Field(None, description="the same in one or two variables of your choice")
     stream: StreamConfig | None = Field(None, description="read while training, in bounded memory; true: as by default")
     on_bad_file: Literal["error", "skip"] = Field("error", description="skip: leave out, warn, count in metrics.json")
 
@@ -78,6 +104,20 @@ class DataConfig(Section):
         if len(self.classes) < 2:
             raise ValueError("classes: at least two are needed, {name: truth branch}")
         return self
+
+    @model_validator(mode="after")
+    def _flatten_fits(self) -> DataConfig:
+        if self.flatten is not None and self.flatten_pt:
+            raise ValueError("flatten_pt is a short form of flatten: give one of them")
+        unknown = set(self.flatten.shares if self.flatten else ()) - set(self.classes)
+        if unknown:
+            raise ValueError(f"flatten.shares: {', '.join(sorted(unknown))} is none of {', '.join(self.classes)}")
+        return self
+
+    @property
+    def flattening(self) -> FlattenConfig | None:
+        """How training jets are weighted, the short form spelt out."""
+        return FlattenConfig(columns=["jet_pt"], bins=[50], threshold=0.0) if self.flatten_pt else self.flatten
 
     @model_validator(mode="after")
     def _nonfinite_fits(self) -> DataConfig:

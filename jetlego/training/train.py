@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jetlego.data.draw import Draw
 from jetlego.data.jets import Jets
 from jetlego.data.table import write_table
 from jetlego.errors import ConfigError
+from jetlego.structures.store import JetStore
 from jetlego.training.batches import Batches, StoreBatches
 from jetlego.training.checkpoint import CheckpointStore
 from jetlego.training.config import RunConfig
@@ -33,6 +35,7 @@ from jetlego.training.run import Run, load_run
 from jetlego.training.sources import Origin
 from jetlego.training.splits import STREAM_RECORD, AnySplits, splits_of
 from jetlego.training.streaming import StreamBatches
+from jetlego.training.weights import weight_column
 
 
 def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Observer | None = None) -> Run | None:
@@ -84,7 +87,7 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False, observer: Ob
 def _splits(config: RunConfig, folder: Path, fabric: Fabric, *, resume: bool) -> AnySplits:
     """Return the splits: in memory or, streamed, counted by the first rank and remembered in the run folder."""
     origin = Origin.of(config.data)
-    origin = origin.narrowed(lambda jets: prepared(config, jets, weaver=origin.weaver))
+    origin = origin.narrowed(lambda jets: _looked_at(config, jets))
     if fabric.is_global_zero and not resume:
         (folder / STREAM_RECORD).unlink(missing_ok=True)
     if config.data.stream is None or fabric.is_global_zero:
@@ -93,6 +96,13 @@ def _splits(config: RunConfig, folder: Path, fabric: Fabric, *, resume: bool) ->
     if config.data.stream is not None and not fabric.is_global_zero:
         splits = splits_of(config.data, origin=origin, folder=folder)
     return splits
+
+
+def _looked_at(config: RunConfig, jets: Jets) -> JetStore:
+    """Return all that a run takes from jets of an ordinary layout, with the variables that weigh them."""
+    flattening = config.data.flattening
+    weighed_by = {} if flattening is None else {name: weight_column(jets, name) for name in flattening.columns}
+    return replace(prepared(config, jets), jet=weighed_by)
 
 
 def _fit(
