@@ -1,4 +1,4 @@
-"""Cut, wrap, fill, scale: our two kernels against the specification, one number at a time."""
+"""Cut, wrap, fill, scale: our kernels against the specification, one number at a time."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -6,11 +6,18 @@ from hypothesis import strategies as st
 from oracles.weaver_oracle import slow_tensor
 
 from jetlego.data.weaver.inputs import Parameters
-from jetlego.data.weaver.padding import fill_rows, transform_into
+from jetlego.data.weaver.padding import Scaling, lay_jets, scale_block
+from jetlego.data.weaver.rows import Rows
 
 value = st.floats(width=32, allow_nan=True, allow_infinity=True)
 rows = st.lists(st.lists(value, max_size=12), min_size=1, max_size=6)
 small = st.floats(-8, 8, width=32)
+
+
+def laid(block, offsets, parameters):
+    content = np.empty(block.size, np.float32)
+    lay_jets(content, block, offsets)
+    return Rows.of(content, offsets, parameters)
 
 
 @settings(max_examples=150, deadline=None)
@@ -18,17 +25,16 @@ small = st.floats(-8, 8, width=32)
        bounds=st.tuples(small, small), pad=small)  # fmt: skip
 def test_equals_the_specification(rows, length, wrap, center, scale, bounds, pad):
     low, high = sorted(bounds)
-    parameters = Parameters(length, wrap, center, scale, low, high, pad)
+    parameters = [Parameters(length, wrap, center, scale, low, high, pad)]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     content = np.array([v for row in rows for v in row], np.float32)
-    moved = np.empty((1, len(content)), np.float32)
-    counts = transform_into(moved[0], content, parameters)
-    out = np.empty((len(rows), 1, length), np.float32)
-    fill_rows(out, moved, offsets, np.arange(len(rows)), np.array([wrap]), np.array([pad], np.float32))
+    block, met = content[None].copy(), np.zeros((1, 2), np.int64)
+    scale_block(block, len(content), *Scaling.of(parameters), met)
+    out = laid(block, offsets, parameters).padded(np.arange(len(rows)), length)
     limits = {"center": center, "scale": scale, "low": low, "high": high}
     expected = slow_tensor(rows, length=length, wrap=wrap, pad_value=pad, **limits)
     np.testing.assert_array_equal(out[:, 0], expected)
-    assert counts == (np.isnan(content).sum(), np.isinf(content).sum())
+    assert met.tolist() == [[np.isnan(content).sum(), np.isinf(content).sum()]]
 
 
 @settings(max_examples=50, deadline=None)
@@ -36,11 +42,12 @@ def test_equals_the_specification(rows, length, wrap, center, scale, bounds, pad
 def test_variables_of_a_group_do_not_mix(rows, widths, length):
     offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
     content = np.random.default_rng(0).normal(size=(widths, offsets[-1])).astype("f4")
-    wrap = np.arange(widths) % 2 == 0
-    together = np.empty((len(rows), widths, length), np.float32)
-    order = np.random.default_rng(1).permutation(len(rows))
-    fill_rows(together, content, offsets, order, wrap, np.arange(widths, dtype="f4"))
+    used = [Parameters(length, at % 2 == 0, pad_value=at) for at in range(widths)]
+    group, order = laid(content, offsets, used), np.random.default_rng(1).permutation(len(rows))
+    together, packed = group.padded(order, length), group.packed(order, length)
+    np.testing.assert_array_equal(np.diff(packed.jet_ptr), np.minimum(np.array(rows)[order], length))
     for at in range(widths):
-        alone = np.empty((len(rows), 1, length), np.float32)
-        fill_rows(alone, content[at : at + 1], offsets, np.arange(len(rows)), wrap[at : at + 1], np.array([at], "f4"))
+        alone = laid(content[at : at + 1].copy(), offsets, used[at : at + 1]).padded(np.arange(len(rows)), length)
         np.testing.assert_array_equal(together[:, at], alone[order, 0])
+        kept = [content[at, offsets[r] : offsets[r + 1]][:length] for r in order]
+        np.testing.assert_array_equal(packed.values[:, at], np.concatenate(kept))

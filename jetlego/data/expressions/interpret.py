@@ -17,20 +17,20 @@ from jetlego.data.expressions.refusal import Source
 from jetlego.data.expressions.vectors import FourVectors
 from jetlego.errors import DataError, did_you_mean
 
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+BINARY_CALLS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow, ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_, ast.BitXor: operator.xor,
 }  # fmt: skip
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+UNARY_CALLS: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Invert: operator.invert
 }  # fmt: skip
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+COMPARE_CALLS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }  # fmt: skip
 
-_FAILURES = (TypeError, ValueError, ArithmeticError, IndexError, AttributeError)
+FAILURES = (TypeError, ValueError, ArithmeticError, IndexError, AttributeError)
 
 
 class Interpreter:
@@ -61,7 +61,7 @@ class Interpreter:
             arrays.check_size(arrays.count_elements(result))
         except arrays.TooLarge as error:
             raise self.source.refuse(node, str(error)) from None
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._failed(node, error) from error
         if type(result) is int and abs(result) >= MAX_INTEGER:
             raise self.source.refuse(node, "integers must be below 2^63")
@@ -96,7 +96,7 @@ class Interpreter:
         operand = self.value(node.operand)
         if isinstance(node.op, ast.Invert) and isinstance(operand, bool):
             return not operand  # ~True is -2 in Python
-        return _UNARY[type(node.op)](operand)
+        return UNARY_CALLS[type(node.op)](operand)
 
     def _binary(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
@@ -107,14 +107,14 @@ class Interpreter:
         if isinstance(node.op, ast.Pow) and isinstance(right, int | float) and abs(right) > MAX_POWER:
             raise self.source.refuse(node, f"powers above {MAX_POWER} are not allowed")
         arrays.check_broadcast((left, right))
-        return _BINARY[type(node.op)](left, right)
+        return BINARY_CALLS[type(node.op)](left, right)
 
     def _compare(self, node: ast.Compare) -> Any:
         operands = [self.value(part) for part in (node.left, *node.comparators)]
         arrays.check_broadcast(operands)
         result: Any = None
         for at, operation in enumerate(node.ops):
-            holds = _COMPARE[type(operation)](operands[at], operands[at + 1])
+            holds = COMPARE_CALLS[type(operation)](operands[at], operands[at + 1])
             result = holds if result is None else result & holds
         return result
 

@@ -6,7 +6,8 @@ same in chunks of bounded memory, for training. Meaning of the file: weaver-core
 
 from jetlego.data.weaver.config import WeaverConfig, is_weaver_config, load_weaver_config, weaver_from_options
 from jetlego.data.weaver.load import iterate_weaver, prepare_weaver, weaver_tensors
-from jetlego.data.weaver.tensors import Packed, WeaverBatch
+from jetlego.data.weaver.rows import Packed
+from jetlego.data.weaver.tensors import WeaverBatch
 
 __all__ = [
     "Packed",

@@ -18,7 +18,8 @@ from jetlego.data.weaver.frame import Frame, Jagged
 from jetlego.data.weaver.inputs import Group
 from jetlego.data.weaver.labels import SIMPLE_LABEL, LabelSpec
 from jetlego.data.weaver.plan import Plan
-from jetlego.data.weaver.tensors import Chunk, Packed, new_tally
+from jetlego.data.weaver.rows import Packed
+from jetlego.data.weaver.tensors import Chunk, new_tally
 from jetlego.errors import ConfigError, DataError
 
 PREFIX = "input:"

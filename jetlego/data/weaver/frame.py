@@ -2,7 +2,7 @@
 
 A constituent column is kept as flat content with offsets. An element-wise expression of columns that share their
 offsets is evaluated on the flat contents, jet columns repeated: the same numbers bit for bit, without awkward's
-overhead. Anything else goes through awkward arrays.
+overhead. Anything else goes through awkward arrays. What nobody looks at is neither evaluated nor joined.
 """
 
 from __future__ import annotations
@@ -48,27 +48,66 @@ class Frame:
         Number of rows.
     seed, rows
         For random helpers: the seed, and the number of each row in the whole data set.
+
+    Attributes
+    ----------
+    deferred
+        {name: expression} of columns that are evaluated when they are first looked up.
+    parts
+        The frames that this one is made of, one after the other; empty if it is made of itself. Its columns are joined
+        when they are first looked up.
     """
 
     def __init__(self, length: int, *, seed: int = 0, rows: IntArray | None = None) -> None:
         self.length = length
         self.rows = np.arange(length) if rows is None else rows
         self.context = Context(seed, self.rows)
-        self.columns: dict[str, Column] = {}
+        self.deferred: dict[str, Expression] = {}
+        self.parts: tuple[Frame, ...] = ()
+        self._columns: dict[str, Column] = {}
         self._offsets: list[IntArray] = []
         self._repeated: dict[tuple[str, int], np.ndarray] = {}
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """All columns by name."""
+        return _Columns(self)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        first = self.parts[0].names if self.parts else []
+        return list(dict.fromkeys([*self._columns, *self.deferred, *first]))
+
+    def column(self, name: str) -> Column:
+        """Return a column; ``KeyError`` if there is none."""
+        if name not in self._columns:
+            if name in self.deferred:
+                self.add(name, self.evaluate(self.deferred.pop(name)))
+            elif self.parts:
+                self.add(name, _joined([part.column(name) for part in self.parts]))
+        return self._columns[name]
 
     def add(self, name: str, values: Any) -> None:
         """Add a column from a numpy or awkward array, or one value for all rows."""
         column = as_column(values, self.length)
         if isinstance(column, Jagged):
             column = Jagged(self._interned(column.offsets), column.content)
-        self.columns[name] = column
+        self._columns[name] = column
+
+    def name_again(self, name: str, other: str) -> None:
+        """Let a column be known by another name too."""
+        self._columns[other] = self._columns[name]
 
     def define(self, name: str, expression: Expression) -> None:
         """Add the column that an expression gives, unless one of that name is there."""
         if name not in self.columns:
             self.add(name, self.evaluate(expression))
+
+    def defer(self, name: str, expression: Expression) -> None:
+        """Add the column that an element-wise expression will give, unless one of that name is there."""
+        if name not in self.columns:
+            self.deferred[name] = expression
 
     def evaluate(self, expression: Expression) -> Any:
         """Return the value of an expression: numpy array, :class:`Jagged`, awkward array or scalar."""
@@ -81,15 +120,17 @@ class Frame:
     def take(self, index: IntArray) -> Frame:
         """Return the rows of these numbers, in this order; a number may come several times."""
         out = Frame(len(index), seed=self.context.seed, rows=self.rows[index])
+        out.deferred = dict(self.deferred)
         taken: dict[int, tuple[IntArray, IntArray]] = {}
-        for name, column in self.columns.items():
+        for name in (name for name in self.names if name not in self.deferred):
+            column = self.column(name)
             if isinstance(column, Jagged):
                 key = id(column.offsets)
                 taken[key] = taken.get(key) or (rows_of(column.offsets, index), offsets_of(column.counts[index]))
                 rows, offsets = taken[key]
-                out.columns[name] = Jagged(offsets, column.content[rows])
+                out._columns[name] = Jagged(offsets, column.content[rows])
             else:
-                out.columns[name] = column[index]
+                out._columns[name] = column[index]
         out._offsets = [offsets for _, offsets in taken.values()]
         return out
 
@@ -101,15 +142,14 @@ class Frame:
             return first
         rows = np.concatenate([frame.rows for frame in frames])
         out = Frame(len(rows), seed=first.context.seed, rows=rows)
-        for name in first.columns:
-            out.add(name, _joined([frame.columns[name] for frame in frames]))
+        out.parts = tuple(frames)
         return out
 
     def repeated(self, name: str, offsets: IntArray) -> np.ndarray:
         """Return a jet column repeated for each element of rows with these offsets."""
         key = (name, id(offsets))
         if key not in self._repeated:
-            self._repeated[key] = np.repeat(self.columns[name], np.diff(offsets))
+            self._repeated[key] = np.repeat(self.column(name), np.diff(offsets))
         return self._repeated[key]
 
     def _interned(self, offsets: IntArray) -> IntArray:
@@ -123,7 +163,8 @@ class Frame:
         """Return the offsets that all jagged columns of an element-wise expression share, else None."""
         if not expression.elementwise:
             return None
-        used = [self.columns.get(name) for name in expression.names]
+        columns = self.columns
+        used = [columns.get(name) for name in expression.names]
         offsets = [column.offsets for column in used if isinstance(column, Jagged)]
         others = [column for column in used if not isinstance(column, Jagged)]
         if not offsets or any(one is not offsets[0] for one in offsets):
@@ -131,26 +172,32 @@ class Frame:
         return offsets[0] if all(isinstance(c, np.ndarray) and c.ndim == 1 for c in others) else None
 
 
-class _View(Mapping[str, Any]):
+class _Columns(Mapping[str, Any]):
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
 
+    def __getitem__(self, name: str) -> Any:
+        return self.frame.column(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.frame.names
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self.frame.columns)
+        return iter(self.frame.names)
 
     def __len__(self) -> int:
-        return len(self.frame.columns)
+        return len(self.frame.names)
 
 
-class _Rows(_View):
+class _Rows(_Columns):
     """Columns as the evaluator's general path wants them."""
 
     def __getitem__(self, name: str) -> Any:
-        column = self.frame.columns[name]
+        column = self.frame.column(name)
         return column.to_awkward() if isinstance(column, Jagged) else column
 
 
-class _Flat(_View):
+class _Flat(_Columns):
     """Columns flat, jet columns repeated."""
 
     def __init__(self, frame: Frame, offsets: IntArray) -> None:
@@ -158,7 +205,7 @@ class _Flat(_View):
         self.offsets = offsets
 
     def __getitem__(self, name: str) -> Any:
-        column = self.frame.columns[name]
+        column = self.frame.column(name)
         return column.content if isinstance(column, Jagged) else self.frame.repeated(name, self.offsets)
 
 

@@ -15,6 +15,7 @@ from jetlego.data.weaver.autofile import auto_path, check_auto_file, write_auto_
 from jetlego.data.weaver.bucketing import bucket_names, mixed_order
 from jetlego.data.weaver.config import WeaverConfig, load_weaver_config
 from jetlego.data.weaver.plan import Mode, Plan
+from jetlego.data.weaver.rows import Workspace
 from jetlego.data.weaver.sampling import Weigher, make_table, stored_table
 from jetlego.data.weaver.standardise import measure_parameters
 from jetlego.data.weaver.tensors import Chunk, WeaverBatch, new_tally, warn_non_finite
@@ -105,7 +106,7 @@ def iterate_weaver(
         frames = plan.mixed_frames(paths, step=step, seed=seed, epoch=epoch)
     else:
         frames = plan.frames(paths, step=step, seed=seed)
-    tally, total = new_tally(plan), 0
+    tally, total, space = new_tally(plan), 0, Workspace()
     for frame in frames:
         total += frame.length
         order = weigh.drawn(frame, seed=seed, epoch=epoch)
@@ -113,7 +114,7 @@ def iterate_weaver(
             continue
         if shuffle:
             order = order[mixed_order(frame, loaded, order, batch_size=batch_size, seed=seed, epoch=epoch)]
-        chunk, size = Chunk(plan, frame, tally, weigh.loss_weight(frame)), batch_size or len(order)
+        chunk, size = Chunk(plan, frame, tally, weigh.loss_weight(frame), space), batch_size or len(order)
         for start in range(0, len(order), size):
             yield chunk.batch(order[start : start + size], packed=packed)
     if not total:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ import numpy as np
 from jetlego.conventions import BoolArray
 from jetlego.data.ahead import one_ahead
 from jetlego.data.expressions import Expression, evaluation_order, parse_expression
+from jetlego.data.expressions.tape import Tape, write_tape
 from jetlego.data.weaver.config import WeaverConfig
 from jetlego.data.weaver.frame import Frame, Jagged
 from jetlego.data.weaver.reader import FrameReader, Window
@@ -45,6 +46,7 @@ class Plan:
     cut_variables: list[str] = field(init=False)
     later_variables: list[str] = field(init=False)
     branches: list[str] = field(init=False)
+    _tapes: dict[tuple[tuple[str, ...], frozenset[str]], Tape | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -57,6 +59,7 @@ class Plan:
         later, second = evaluation_order([*before, *self._wanted()], config.variables)
         self.later_variables = [name for name in later if name not in self.cut_variables]
         self.branches = list(dict.fromkeys([*first, *second]))
+        self._flat = {name for name in self.later_variables if write_tape([name], self._only(name)) is not None}
 
     def _wanted(self) -> list[str]:
         config = self.config
@@ -75,8 +78,18 @@ class Plan:
         """Variables delivered as the network sees them."""
         return self.config.options["monitor_variables"]
 
+    def _only(self, name: str) -> dict[str, Expression]:
+        return {name: self.config.variables[name]}
+
+    def tape(self, names: Sequence[str], variables: Mapping[str, Expression]) -> Tape | None:
+        """Return the steps that give some inputs at once, None if there are none such; written once."""
+        key = (tuple(names), frozenset(variables))
+        if key not in self._tapes:
+            self._tapes[key] = write_tape(names, variables)
+        return self._tapes[key]
+
     def selected(self, frame: Frame) -> Frame:
-        """Return the jets of a frame that pass the cuts, with all variables defined."""
+        """Return the jets of a frame that pass the cuts; variables that a tape can give are there, but not made yet."""
         for name in self.cut_variables:
             frame.define(name, self.config.variables[name])
         if self.cuts:
@@ -85,25 +98,23 @@ class Plan:
                 mask &= _as_mask(frame, cut)
             frame = frame.take(np.flatnonzero(mask))
         for name in self.later_variables:
-            frame.define(name, self.config.variables[name])
+            (frame.defer if name in self._flat else frame.define)(name, self.config.variables[name])
         return frame
 
     def frames(
         self, files: Iterable[Path], *, step: int | None = None, window: Window | None = None, seed: int = 0
     ) -> Iterator[Frame]:
         """Yield the selected jets of the files in order; a chunk may turn out empty."""
-        return self._evaluated(self._reader(files, seed).in_order(step=step, window=window))
+        for frame in one_ahead(self._reader(files, seed).in_order(step=step, window=window)):
+            yield self.selected(frame)
 
     def mixed_frames(self, files: Iterable[Path], *, step: int, seed: int, epoch: int) -> Iterator[Frame]:
         """Yield the selected jets in chunks that are put together from all over the files."""
-        return self._evaluated(self._reader(files, seed).mixed(step=step, epoch=epoch))
+        for pieces in one_ahead(self._reader(files, seed).mixed(step=step, epoch=epoch)):
+            yield Frame.concatenate([self.selected(piece) for piece in pieces])
 
     def _reader(self, files: Iterable[Path], seed: int) -> FrameReader:
         return FrameReader(self.config, files, self.branches, training=self.mode == "train", seed=seed)
-
-    def _evaluated(self, raw: Iterator[Frame]) -> Iterator[Frame]:
-        for frame in one_ahead(raw):
-            yield self.selected(frame)
 
 
 def _as_mask(frame: Frame, cut: Expression) -> BoolArray:

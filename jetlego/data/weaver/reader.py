@@ -82,8 +82,8 @@ class FrameReader:
                     yield self.read(table, Piece(path, start, stop, first_row), constants)
                 first_row += table.num_entries
 
-    def mixed(self, *, step: int, epoch: int = 0) -> Iterator[Frame]:
-        """Yield about ``step`` entries at a time, put together of pieces from all over the files.
+    def mixed(self, *, step: int, epoch: int = 0) -> Iterator[list[Frame]]:
+        """Yield about ``step`` entries at a time, in pieces from all over the files.
 
         Every entry comes once an epoch. Which pieces meet is keyed by seed and epoch; inside a chunk they are not
         mixed.
@@ -96,7 +96,7 @@ class FrameReader:
             chunk = (np.cumsum(sizes) - sizes) // step  # pieces end where baskets do, so they may be larger than asked
             for number in np.unique(chunk):
                 chosen = [pieces[k] for k in order[chunk == number]]
-                yield Frame.concatenate([self.read(tables.get(piece.path), piece) for piece in chosen])
+                yield [self.read(tables.get(piece.path), piece) for piece in chosen]
 
     def pieces(self, step: int, tables: OpenTables) -> list[Piece]:
         """Return all entries of all files in pieces of about ``step``, which end where the file's storage units do."""
@@ -128,7 +128,7 @@ class FrameReader:
         for name, source in wanted.items():
             frame.add(name, columns[source])
             if source != name:
-                frame.columns[source] = frame.columns[name]
+                frame.name_again(name, source)
         for name, value in constants.items():
             frame.add(name, np.full(frame.length, value))
         return frame

@@ -5,29 +5,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from jetlego.clustering.packed import offsets_of, rows_of
-from jetlego.conventions import BoolArray, FloatArray, IntArray
+from jetlego.conventions import FloatArray, IntArray
 from jetlego.data.weaver.frame import Column, Frame, Jagged
+from jetlego.data.weaver.fused import fused_rows
 from jetlego.data.weaver.inputs import Group, Parameters
 from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
-from jetlego.data.weaver.padding import fill_rows, transform_into
+from jetlego.data.weaver.padding import Scaling, lay_jets, scale_block
 from jetlego.data.weaver.plan import Plan
+from jetlego.data.weaver.rows import Rows, Workspace
 from jetlego.errors import ConfigError, DataError, JetlegoWarning
 
 Tally = Mapping[str, list[int]]
 """{variable: [NaN, infinities]} met so far."""
-
-
-class Packed(NamedTuple):
-    """Constituents without padding: jet b owns rows ``jet_ptr[b]:jet_ptr[b + 1]`` of ``values`` (P, variables)."""
-
-    jet_ptr: IntArray
-    values: FloatArray
 
 
 @dataclass(frozen=True)
@@ -37,7 +31,7 @@ class WeaverBatch:
     Parameters
     ----------
     inputs
-        {group: (N, variables, length) float32}, or {group: :class:`Packed`}.
+        {group: (N, variables, length) float32}, or {group: :class:`~jetlego.data.weaver.rows.Packed`}.
     labels
         {label name: (N, ...)}; ``_label_`` is the int64 class index.
     others
@@ -55,25 +49,6 @@ class WeaverBatch:
         return len(next(iter(self.labels.values())))
 
 
-class _Rows(NamedTuple):
-    """Transformed variables with rows of the same lengths, and how to fill them."""
-
-    content: FloatArray
-    offsets: IntArray
-    wrap: BoolArray
-    pad_value: FloatArray
-
-    def padded(self, rows: IntArray, length: int) -> FloatArray:
-        out = np.empty((len(rows), len(self.content), length), np.float32)
-        fill_rows(out, self.content, self.offsets, rows, self.wrap, self.pad_value)
-        return out
-
-    def packed(self, rows: IntArray, length: int) -> Packed:
-        counts = np.minimum(np.diff(self.offsets)[rows], length)
-        ends = np.stack([self.offsets[rows], self.offsets[rows] + counts], axis=1).reshape(-1)
-        return Packed(offsets_of(counts), self.content.T[rows_of(ends, np.arange(len(rows)) * 2)])
-
-
 class Chunk:
     """Transformed jets of one frame.
 
@@ -87,6 +62,8 @@ class Chunk:
         Counts NaN and infinities, see :func:`warn_non_finite`.
     weight
         (N,) loss weight to hand on.
+    space
+        Memory to write to, of which the chunk before has no more need.
 
     Raises
     ------
@@ -94,7 +71,11 @@ class Chunk:
         ``LABELS`` if a jet has no class or several, unless predicting.
     """
 
-    def __init__(self, plan: Plan, frame: Frame, tally: Tally, weight: FloatArray | None = None) -> None:
+    def __init__(
+        self, plan: Plan, frame: Frame, tally: Tally, weight: FloatArray | None = None, space: Workspace | None = None
+    ) -> None:
+        self.space = space or Workspace()
+        self.space.restart()
         self.plan, self.frame, self.tally, self.weight = plan, frame, tally, weight
         self.labels = _labels(plan, frame)
         self.observers = {name: self._plain(name) for name in plan.observers}
@@ -125,28 +106,45 @@ class Chunk:
             raise DataError("RAGGED-MISMATCH", what)
         return parts[0].packed(rows, length)
 
-    def _transformed(self, group: Group) -> np.ndarray | list[_Rows]:
+    def _transformed(self, group: Group) -> np.ndarray | list[Rows]:
         if group.length is None:
             columns = [self._unpadded(name) for name in group.variables]
             return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+        fused = self._fused(group)
+        if fused is not None:
+            return [fused]
         rows = [as_rows(self.frame.columns[name], name) for name in group.variables]
         if all(row.offsets is rows[0].offsets for row in rows):
             return [self._scaled(rows, group.variables)]
         return [self._scaled([row], (name,)) for row, name in zip(rows, group.variables, strict=True)]
 
-    def _scaled(self, rows: Sequence[Jagged], names: Sequence[str]) -> _Rows:
-        used = [self._parameters(name) for name in names]
-        content = np.empty((len(rows), len(rows[0].content)), np.float32)
-        for at, name in enumerate(names):
-            self._count(name, transform_into(content[at], rows[at].content, used[at]))
-        wrap, pad_value = np.array([p.wrap for p in used]), np.array([p.pad_value for p in used], np.float32)
-        return _Rows(content, rows[0].offsets, wrap, pad_value)
+    def _fused(self, group: Group) -> Rows | None:
+        used = [self._parameters(name) for name in group.variables]
+        found = fused_rows(self.plan, self.frame, group.variables, used, self.space)
+        if found is None:
+            return None
+        for name, met in zip(group.variables, found.met.tolist(), strict=True):
+            self._count(name, met)
+        return found.rows
+
+    def _scaled(self, rows: Sequence[Jagged], names: Sequence[str]) -> Rows:
+        used, offsets = [self._parameters(name) for name in names], rows[0].offsets
+        block = self._transform([row.content for row in rows], names)
+        content = self.space.floats(block.size)
+        lay_jets(content, block, offsets)
+        return Rows.of(content, offsets, used)
 
     def _unpadded(self, name: str) -> FloatArray:
         array = to_numpy(self.frame.columns[name], f"variable '{name}' of a group without length")
-        values = np.empty(array.size, np.float32)
-        self._count(name, transform_into(values, array.reshape(-1), self._parameters(name)))
-        return values.reshape(array.shape)
+        return self._transform([array.reshape(-1)], [name]).reshape(array.shape)
+
+    def _transform(self, values: Sequence[np.ndarray], names: Sequence[str]) -> FloatArray:
+        """Return (variables, P) float32 of flat columns."""
+        block, met = np.stack([v.astype(np.float32) for v in values]), np.zeros((len(names), 2), np.int64)
+        scale_block(block, block.shape[1], *Scaling.of([self._parameters(name) for name in names]), met)
+        for name, own in zip(names, met.tolist(), strict=True):
+            self._count(name, own)
+        return block
 
     def _parameters(self, name: str) -> Parameters:
         parameters = self.plan.config.parameters[name]
