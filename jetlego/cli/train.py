@@ -14,6 +14,7 @@ def train(
     *overrides: str,
     out: Path | None = None,
     resume: bool = False,
+    allow_missing_class: Annotated[bool, Parameter(negative=())] = False,
     import_: Annotated[tuple[str, ...], Parameter(name="--import")] = (),
 ) -> None:
     """Train a tagger, evaluate it on the test split and write its run folder with report.html.
@@ -30,12 +31,15 @@ def train(
         Run folder; default: runs/NAME, numbered if taken.
     resume
         Go on from the newest checkpoint of the run folder; a finished run is left alone.
+    allow_missing_class
+        Train even if a class has no training jet, which is an error otherwise.
     import_
         Python packages whose bricks join the vocabulary.
     """
     from jetlego.training.load_config import load_config
 
-    settings = load_config(config, overrides)  # before anything heavy is loaded
+    allowed = ("data.allow_missing_class=true",) if allow_missing_class else ()
+    settings = load_config(config, (*overrides, *allowed))  # before anything heavy is loaded
 
     from jetlego.bricks.registry import import_bricks
     from jetlego.cli.progress import TerminalObserver

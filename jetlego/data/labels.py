@@ -136,10 +136,17 @@ def check_present(label: IntArray | None, classes: Sequence[str], *, what: str) 
 
     For those who train: a class that is never seen is never learnt, and its scores mean nothing.
     """
-    if label is None:
-        return
-    counts = np.bincount(label[label >= 0], minlength=len(classes))
+    if label is not None:
+        told = told_absent(np.bincount(label[label >= 0], minlength=len(classes)), classes, what=what)
+        if told:
+            raise ConfigError("LABELS", told, "leave the class out of classes, or allow it to be missing")
+
+
+def told_absent(counts: IntArray, classes: Sequence[str], *, what: str) -> str:
+    """Return that some jets, ``counts`` of each class, lack a class; nothing if they do not."""
     absent = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if absent:
-        told = f"{what} hold no jet of the class {quoted(', '.join(absent))}"
-        raise ConfigError("LABELS", told, "leave the class out of classes, or allow it to be missing")
+    if not absent:
+        return ""
+    found = ", ".join(f"{name} {count}" for name, count in zip(classes, counts, strict=True) if count)
+    word = "class" if len(absent) == 1 else "classes"
+    return f"{what} hold no jet of the {word} {quoted(', '.join(absent))} (found: {quoted(found) or 'none'})"

@@ -69,6 +69,7 @@ class DataConfig(Section):
         None, description="what its weights do; default: as it says, accept training jets at random (sampling)"
     )
     classes: dict[str, str] = Field({}, description="class name -> truth branch, in output order; not with weaver")
+    allow_missing_class: bool = Field(False, description="train even if a class has no training jet")
     signal: str | None = Field(None, description="class whose score is the tagger; default: the first")
     features: str | list[str] = Field("kin", description="a named feature set, or columns")
     nonfinite: Literal["error", "drop-particle", "drop-jet", "zero", "impute", "weaver"] = Field(

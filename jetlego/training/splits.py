@@ -20,6 +20,7 @@ from jetlego.data.stream import BlockIndex, Source, scan
 from jetlego.errors import DataError
 from jetlego.training.acceptance import draw_of_blocks, drawn_once, unweighted, without_acceptance
 from jetlego.training.config import DataConfig, StreamConfig
+from jetlego.training.presence import check_classes, class_counts
 from jetlego.training.sources import Origin, Use
 from jetlego.training.streaming import StreamedSplit
 
@@ -82,8 +83,10 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
 
     Raises
     ------
+    ConfigError
+        ``LABELS`` if a class has no training jet; where validation or test jets lack one, it is a warning.
     DataError
-        ``LABELS`` if a class has no training jet, ``SPLIT-LEAK``, besides what reading raises.
+        ``SPLIT-LEAK``, besides what reading raises.
     """
     paths = split_paths(config)
     missing = {name: share for name, share in _shares(config).items() if not paths[name]}
@@ -98,7 +101,8 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
             found = unweighted(jets.select(parts[name]), origin)
         parted[name] = drawn_once(found) if name == "val" else without_acceptance(found)[0]
     train, draw = without_acceptance(jets if len(parts["train"]) == jets.num_jets else jets.select(parts["train"]))
-    _require_every_class(np.bincount(train.label, minlength=len(config.classes)), config)
+    made = {"train": train, **parted}
+    check_classes({name: class_counts(jets, config) for name, jets in made.items()}, config)
     return Splits(train, parted["val"], parted["test"], origin, draw)
 
 
@@ -170,7 +174,7 @@ def open_splits(
         found = {name: index.first(config.max_jets, seed=_SPLIT_SEED) for name, index in found.items()}
     if config.train_jets is not None:
         found["train"] = found["train"].first(config.train_jets, seed=_SPLIT_SEED)
-    _require_every_class(found["train"].counts[:, :-1].sum(axis=0), config)
+    check_classes({name: index.counts[:, :-1].sum(axis=0) for name, index in found.items()}, config)
     whole = _choice_of_train(config, paths, missing) is None and not origin.skipped
     origin = origin.finished(None) if whole else origin.finished_on(found["train"])
     made = {}
@@ -233,14 +237,3 @@ def _recorded(known: dict[str, Any], source: Source) -> BlockIndex:
         raise DataError("FILE-CHANGED", what, "put them back, or start a new run")
     source.first = known["first"]
     return BlockIndex.from_dict(known)
-
-
-def _require_every_class(counts: np.ndarray, config: DataConfig) -> None:
-    absent = [name for name, count in zip(config.classes, counts, strict=True) if count == 0]
-    if absent:
-        found = ", ".join(f"{name} {count}" for name, count in zip(config.classes, counts, strict=True))
-        raise DataError(
-            "LABELS",
-            f"no training jet of class {', '.join(absent)} (found: {found})",
-            "check data.classes and data.train",
-        )

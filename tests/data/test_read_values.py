@@ -132,7 +132,7 @@ def test_class_numbers_that_are_negative_unseen_or_nan(tmp_path) -> None:
 def test_a_class_that_no_jet_has() -> None:
     check_present(np.array([0, 1, -1, 1]), ("a", "b"), what="the training jets")
     check_present(None, ("a", "b"), what="the training jets")
-    with pytest.raises(ConfigError, match="the training jets hold no jet of the class b, d") as caught:
+    with pytest.raises(ConfigError, match="the training jets hold no jet of the classes b, d") as caught:
         check_present(np.array([0, 2, -1]), ("a", "b", "c", "d"), what="the training jets")
     assert caught.value.id == "LABELS"
 

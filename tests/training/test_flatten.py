@@ -102,8 +102,8 @@ def test_a_wrong_wish_is_one_line(flatten, told):
     data = {"train": ["x"], "classes": CLASSES}
     with pytest.raises(ConfigError, match=told):
         parse_config({"data": {**data, "flatten": flatten}, "model": {"brick": "x"}})
+    right = {"columns": ["jet_pt"], "bins": [5]}
     with pytest.raises(ConfigError, match="short form of flatten"):
-        right = {"columns": ["jet_pt"], "bins": [5]}
         parse_config({"data": {**data, "flatten": right, "flatten_pt": True}, "model": {"brick": "x"}})
 
 
