@@ -2,7 +2,8 @@
 
 Reading a branch is mostly decompression; what uproot does around it costs about as much again for baskets of a thousand
 jets. Here a basket is its key, its block of compressed data, the numbers in big-endian order and, for lists, where each
-ends. Whatever is not as plain as that (objects, strings, baskets kept in the tree's header) is left to uproot.
+begins. One basket after the other is unpacked into the same memory, which stays in cache until its numbers are copied.
+Whatever is not as plain as that (objects, strings, baskets kept in the tree's header) is left to uproot.
 
 References
 ----------
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import awkward as ak
+import cramjam
 import numba
 import numpy as np
 import uproot
@@ -30,9 +32,8 @@ _BASKET = struct.Struct(">hiiii")  # version, buffer size, entry size, entries, 
 _HEAD = 9  # of a compressed block: two letters, one byte of method, two 3-byte little-endian lengths
 _CODECS = {
     b"ZL": uproot.compression.ZLIB(1), b"XZ": uproot.compression.LZMA(1), b"L4": uproot.compression.LZ4(1),
-    b"ZS": uproot.compression.ZSTD(1),
 }  # fmt: skip
-_KINDS = "bfiu"
+_ZSTD, _KINDS = b"ZS", "bfiu"
 
 
 class Form(NamedTuple):
@@ -114,25 +115,51 @@ def read_packed(file: int, branch: Any, form: Form, start: int, stop: int) -> tu
     NotPlain
         If a basket is not stored the plain way.
     """
-    baskets = _baskets(file, branch, start, stop)
-    if not form.is_list:
-        return None, _join([_numbers(*basket, form.dtype) for basket in baskets], form.dtype)
-    contents, counts = [], [np.zeros(1, np.int64)]
-    for data, ends, _, a, b in baskets:
-        if ends is None:
+    baskets = list(_baskets(file, branch, start, stop))
+    content = np.empty(sum(b.length for b in baskets) // form.dtype.itemsize, form.dtype.newbyteorder("="))
+    ptr = np.zeros(1 + sum(b.stop - b.start for b in baskets), np.int64)
+    memory = np.empty(max((b.length for b in baskets), default=0), np.uint8)
+    filled, row = 0, 1
+    for basket in baskets:
+        data = basket.unpacked(memory)
+        if form.is_list:
+            inside = _lists(basket, data, form, ptr[row : row + basket.stop - basket.start])
+        elif basket.border != basket.length or basket.length != basket.entries * form.dtype.itemsize:
             raise NotPlain
-        size = np.diff(ends[a : b + 1]) - form.header
-        if ends[a] < 0 or (size < 0).any() or (size % form.dtype.itemsize).any():
-            raise NotPlain
-        contents.append(_inside(data, ends[a : b + 1], form.header, size).view(form.dtype))
-        counts.append(size // form.dtype.itemsize)
-    return np.cumsum(np.concatenate(counts)), _join(contents, form.dtype)
+        else:
+            inside = data[basket.start * form.dtype.itemsize : basket.stop * form.dtype.itemsize]
+        values = inside.view(form.dtype)
+        content[filled : filled + len(values)] = values
+        filled, row = filled + len(values), row + basket.stop - basket.start
+    return np.cumsum(ptr) if form.is_list else None, content[:filled]
 
 
-def _baskets(
-    file: int, branch: Any, start: int, stop: int
-) -> Iterator[tuple[np.ndarray, IntArray | None, int, int, int]]:
-    """Yield data, ends of the entries, their number, and the wanted range, of each basket that has wanted entries."""
+class _Basket(NamedTuple):
+    """A basket as it is stored, of which the entries ``start:stop`` are wanted.
+
+    ``length`` bytes come out of it, of which the numbers are the first ``border``; ``key`` is the length of its key.
+    """
+
+    raw: bytes
+    entries: int
+    start: int
+    stop: int
+    key: int
+    length: int
+    border: int
+
+    def unpacked(self, memory: np.ndarray) -> np.ndarray:
+        """Return the data of the basket, written to ``memory``."""
+        out = memory[: self.length]
+        if len(self.raw) - self.key == self.length:
+            out[:] = np.frombuffer(self.raw, np.uint8, offset=self.key)
+        else:
+            _decompress(self.raw, self.key, out)
+        return out
+
+
+def _baskets(file: int, branch: Any, start: int, stop: int) -> Iterator[_Basket]:
+    """Yield each basket that has wanted entries."""
     edges = branch.entry_offsets
     seeks, sizes = branch.member("fBasketSeek"), branch.member("fBasketBytes")
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
@@ -141,56 +168,76 @@ def _baskets(
             continue
         if number >= len(seeks) or seeks[number] <= 0 or sizes[number] <= 0:
             raise NotPlain  # kept in the header of the tree
-        data, ends = _basket(os.pread(file, int(sizes[number]), int(seeks[number])), last - first)
-        yield data, ends, last - first, a - first, b - first
+        raw = os.pread(file, int(sizes[number]), int(seeks[number]))
+        total, _, length, _, key, _ = _KEY.unpack_from(raw)
+        *_, entries, end = _BASKET.unpack_from(raw, key - _BASKET.size - 1)
+        if total != len(raw) or entries != last - first or not 0 <= end - key <= length:
+            raise NotPlain
+        yield _Basket(raw, entries, a - first, b - first, key, length, end - key)
 
 
-def _basket(raw: bytes, entries: int) -> tuple[np.ndarray, IntArray | None]:
-    """Return the data of a basket and the byte at which each entry ends (None for entries of fixed size)."""
-    total, _, length, _, key, _ = _KEY.unpack_from(raw)
-    _, _, _, stored_entries, last = _BASKET.unpack_from(raw, key - _BASKET.size - 1)
-    if total != len(raw) or stored_entries != entries:
-        raise NotPlain
-    data = np.frombuffer(raw[key:] if total - key == length else _decompressed(raw, key, length), np.uint8)
-    border = last - key
-    if border == length:
-        return data, None
-    ends = data[border:].view(">i4")[1:].astype(np.int64) - key
-    if len(ends) < entries + 1:
-        raise NotPlain
-    ends[entries] = border
-    return data[:border], ends[: entries + 1]
-
-
-def _decompressed(raw: bytes, at: int, length: int) -> bytes:
-    """Return the content of one or more compressed blocks that fill the rest of ``raw``."""
-    parts = []
+def _decompress(raw: bytes, at: int, out: np.ndarray) -> None:
+    """Write the content of one or more compressed blocks, which fill the rest of ``raw`` from ``at``."""
+    filled = 0
     while at < len(raw):
-        codec = _CODECS[raw[at : at + 2]]
+        kind = raw[at : at + 2]
         packed, unpacked = (int.from_bytes(raw[at + k : at + k + 3], "little") for k in (3, 6))
-        block = raw[at + _HEAD : at + _HEAD + packed]
-        if isinstance(codec, uproot.compression.LZ4):
-            if xxhash.xxh64(block[8:]).digest() != block[:8]:
-                raise ValueError("the checksum of a compressed block does not fit")
-            block = block[8:]
-        parts.append(codec.decompress(block, unpacked))
+        block = memoryview(raw)[at + _HEAD : at + _HEAD + packed]
+        if filled + unpacked > len(out):
+            raise ValueError(f"a basket decompressed to more than {len(out)} bytes")
+        filled += _unpack(kind, block, out[filled : filled + unpacked])
         at += _HEAD + packed
-    data = parts[0] if len(parts) == 1 else b"".join(map(bytes, parts))
-    if len(data) != length:
-        raise ValueError(f"a basket decompressed to {len(data)} bytes instead of {length}")
-    return data
+    if filled != len(out):
+        raise ValueError(f"a basket decompressed to {filled} bytes instead of {len(out)}")
 
 
-def _numbers(data: np.ndarray, ends: IntArray | None, count: int, a: int, b: int, dtype: np.dtype) -> np.ndarray:
-    """Return the wanted ones of ``count`` numbers, still in file order."""
-    if ends is not None or len(data) != count * dtype.itemsize:
+def _unpack(kind: bytes, block: memoryview, out: np.ndarray) -> int:
+    """Decompress one block; return how many bytes it gave."""
+    if kind == _ZSTD:
+        return int(cramjam.zstd.decompress_into(block, out.data))
+    codec = _CODECS[kind]
+    if isinstance(codec, uproot.compression.LZ4):
+        if xxhash.xxh64(block[8:]).digest() != block[:8]:
+            raise ValueError("the checksum of a compressed block does not fit")
+        block = block[8:]
+    data = codec.decompress(bytes(block), len(out))
+    out[: len(data)] = np.frombuffer(data, np.uint8)
+    return len(data)
+
+
+def _lists(basket: _Basket, data: np.ndarray, form: Form, counts: IntArray) -> np.ndarray:
+    """Write the number of numbers of each wanted list; return the bytes of them all."""
+    starts, places = np.empty(len(counts) + 1, np.int64), (basket.border, basket.key, basket.entries, basket.start)
+    total = _find_lists(data, *places, form.header, form.dtype.itemsize, starts, counts)
+    if total < 0:
         raise NotPlain
-    return data.view(dtype)[a:b]
+    return data[starts[0] : starts[-1]] if form.header == 0 else _without_headers(data, starts, form.header, total)
 
 
-def _inside(data: np.ndarray, ends: IntArray, header: int, size: IntArray) -> np.ndarray:
-    """Return the bytes of lists without the ``header`` bytes that precede each."""
-    return data[ends[0] : ends[-1]] if header == 0 else _without_headers(data, ends, header, int(size.sum()))
+@numba.njit("i8(u1[::1], i8, i8, i8, i8, i8, i8, i8[::1], i8[::1])", cache=True, nogil=True)
+def _find_lists(
+    data: np.ndarray, border: int, key: int, entries: int, first: int, header: int, itemsize: int, starts: IntArray,
+    counts: IntArray,
+) -> int:  # fmt: skip
+    """Write where entry ``first`` and those after it begin, and how many numbers each holds; return the bytes of all.
+
+    After the numbers come, as big-endian int32, a count and the beginnings of all entries, counted from the key. What
+    cannot be is told by -1.
+    """
+    if len(data) < border + 4 * (entries + 2):
+        return -1
+    total = 0
+    for k in range(len(starts)):
+        at = border + 4 * (first + k + 1)
+        begin = (data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]) - key
+        starts[k] = border if first + k == entries else begin
+        size = starts[k] - starts[k - 1] - header if k else 0
+        if starts[k] > border or starts[k] < 0 or size < 0 or size & (itemsize - 1):
+            return -1
+        total += size
+        if k:
+            counts[k - 1] = size // itemsize
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -202,8 +249,3 @@ def _without_headers(data: np.ndarray, ends: IntArray, header: int, total: int) 
             out[at] = data[byte]
             at += 1
     return out
-
-
-def _join(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    native = dtype.newbyteorder("=")
-    return np.concatenate(parts, dtype=native, casting="equiv") if parts else np.empty(0, native)
