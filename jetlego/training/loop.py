@@ -151,6 +151,8 @@ class Trainer:
             progress.batch += 1
             progress.step += 1
             clock.tick()
+            if self.config.training.minutes is not None:  # all ranks must find the budget spent at the same step
+                progress.cpu_seconds = self._over_ranks(progress.cpu_seconds)
             self.observer.advance(1, loss=loss)
             if stop.requested(self.fabric):
                 path = self._save(best=False)
@@ -192,10 +194,11 @@ class Trainer:
         return value
 
     def _over_ranks(self, value: float) -> float:
-        """Return the mean over the ranks, which is not finite for all of them if it is for none: they skip as one."""
+        """Return the mean over the ranks, the same for all, so that they act as one; not finite if it is so for one."""
         if self.fabric.world_size == 1:
             return value
-        return float(self.fabric.all_reduce(torch.tensor(value, device=self.fabric.device), reduce_op="mean"))
+        total = torch.tensor(value, dtype=torch.float64, device=self.fabric.device)
+        return float(self.fabric.all_reduce(total, reduce_op="mean"))
 
     def _skip(self, value: float) -> None:
         self.progress.bad_steps += 1

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,24 +165,39 @@ def test_fewer_training_jets_leave_the_other_splits_whole(small_config):
     assert set(few.train.jet["jet_pt"]) < set(whole.train.jet["jet_pt"])
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_model(tmp_path, small_config):
-    """A real second process: each rank takes half of each batch; without dropout the model is that of one process."""
-    settings = small_config(devices=2, device="cpu", epochs=2).resolved()
-    settings["model"]["head"]["dropout"] = 0.0
-    script, config, two = tmp_path / "train.py", tmp_path / "two.yaml", tmp_path / "two"
+def trained_by_two(folder: Path, settings: dict) -> Path:
+    """Train with a real second process; the run folder."""
+    script, config, run = folder / "train.py", folder / "two.yaml", folder / "two"
     config.write_text(to_yaml(settings))
     script.write_text(
         "import sys; from pathlib import Path; from jetlego.training.load_config import load_config\n"
         "from jetlego.training.train import train\n"
         "if __name__ == '__main__': train(load_config(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
-    words = [sys.executable, str(script), str(config), str(two)]
+    words = [sys.executable, str(script), str(config), str(run)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path, small_config):
+    """Each rank takes half of each batch; without dropout the model is that of one process."""
+    settings = small_config(devices=2, device="cpu", epochs=2).resolved()
+    settings["model"]["head"]["dropout"] = 0.0
+    two = trained_by_two(tmp_path, settings)
     settings["training"]["devices"] = 1
     one = train(RunConfig.model_validate(settings), tmp_path / "one")
     names = ("train_loss", "val_loss", "val_auc")
     rows = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one.folder, two)]
     figures = [[[row[name] for name in names] for row in each] for each in rows]
     np.testing.assert_allclose(figures[1], figures[0], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_stop_at_the_same_step_of_a_budget(tmp_path, small_config):
+    """Their clocks differ; one that stopped alone would leave the other waiting for ever."""
+    run = trained_by_two(tmp_path, small_config(devices=2, device="cpu", minutes=0.02).resolved())
+    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    assert last["cpu_seconds"] >= 60 * 0.02
+    assert (run / "metrics.json").exists()

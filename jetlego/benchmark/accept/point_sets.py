@@ -16,22 +16,30 @@ SLOTS = 6
 
 
 class Slots(nn.Module):
-    """Learned queries that read a set of points and give as many points, and whether each is there."""
+    """Learned queries that read a set of points and give as many points, and whether each is there.
 
-    def __init__(self, width: int = 64, layers: int = 3, slots: int = SLOTS) -> None:
+    ``told`` layers let the points look at each other first, and tell the queries their sum: attention alone is a mean,
+    which cannot count.
+    """
+
+    def __init__(self, width: int = 64, layers: int = 3, slots: int = SLOTS, told: int = 0) -> None:
         super().__init__()
+        how = {"dropout": 0.0, "batch_first": True, "norm_first": True}
         self.embed = mlp(2, width, width)
         self.query = nn.Parameter(torch.randn(slots, width))
-        self.layers = nn.ModuleList(
-            nn.TransformerDecoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
-            for _ in range(layers)
-        )
+        self.tell = nn.ModuleList(nn.TransformerEncoderLayer(width, 4, 2 * width, **how) for _ in range(told))
+        self.total = nn.Linear(width, width) if told else None
+        self.layers = nn.ModuleList(nn.TransformerDecoderLayer(width, 4, 2 * width, **how) for _ in range(layers))
         self.head = nn.Linear(width, 3)
 
     def forward(self, points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return slots (B, S, 2) and presence logits (B, S) of points (B, N, 2)."""
         memory = self.embed(points)
+        for layer in self.tell:
+            memory = layer(memory, src_key_padding_mask=~mask)
         state = self.query.expand(len(points), -1, -1)
+        if self.total is not None:
+            state = state + self.total((memory * mask.unsqueeze(-1)).sum(1, keepdim=True) / 3)
         for layer in self.layers:
             state = layer(state, memory, memory_key_padding_mask=~mask)
         out = self.head(state)
@@ -56,14 +64,18 @@ def matched_rmse(slots: Tensor, points: Tensor, chosen: Tensor, mask: Tensor) ->
 @task("hungarian", published={"matched rmse": 0.0, "right count": 1.0}, source="exact",
       gate={"matched rmse": "<= 0.05", "right count": ">= 0.99"}, minutes=3)  # fmt: skip
 def learn_matching(seed: int) -> dict[str, float]:
-    """Recover 2 to 6 points through six slots that say whether they are there."""
-    net, rng = Slots(), generator(seed)
+    """Recover 2 to 6 points through six slots that say whether they are there.
+
+    A smooth net must break the order of the points somewhere (two points can change places without meeting), and is
+    wrong by the distance of two points along that cut: the error falls as slowly as attention becomes sharp.
+    """
+    net, rng = Slots(layers=2, told=2), generator(seed)
 
     def loss(step: int) -> Tensor:
-        points, mask = some_points(rng, 256)
-        return hungarian(net(points, mask), points, mask=mask, presence=0.1)
+        points, mask = some_points(rng, 128)
+        return hungarian(net(points, mask), points, mask=mask, presence=0.3)
 
-    fit(net.parameters(), loss, steps=1500, lr=1e-3, warmup=50)
+    fit(net.parameters(), loss, steps=2500, lr=2e-3, warmup=50)
     points, mask = some_points(rng, 4096)
     with torch.no_grad():
         slots, logit = net.eval()(points, mask)
