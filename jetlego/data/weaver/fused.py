@@ -1,8 +1,8 @@
 """From stored columns to transformed inputs in one pass: expressions, shift, scale and clip, block by block.
 
-A block is some jets whose constituents fit the cache. The variables of a group are evaluated on it and written,
-transformed, to where batches are cut from; what stands between never reaches memory. Groups that are not fit for it,
-such as those that mix jets and constituents, are left to the other path, which gives the same bits.
+A block is some jets whose constituents fit a cache. The variables of a group are evaluated on it and written,
+transformed, to where batches are cut from; what stands between need not leave the cache. Groups that are not fit for
+it, such as those that mix jets and constituents, are left to the other path, which gives the same bits.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from jetlego.data.expressions.interpret import FAILURES
 from jetlego.data.expressions.tape import Tape
 from jetlego.data.weaver.frame import Column, Frame, Jagged
 from jetlego.data.weaver.inputs import Parameters
-from jetlego.data.weaver.padding import Scaling, lay_jets, scale_block
+from jetlego.data.weaver.padding import transform_into
 from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.rows import Rows, Workspace
 
-BLOCK = 32_768
-"""Constituents a block, 128 kB a variable: few enough for a second-level cache, enough for a call to cost nothing."""
-
-SLACK = 80
-"""Unused columns of a block: rows a power of two apart would fall into the same places of the cache."""
+BLOCK = 65_536
+"""Constituents a block: few enough for a cache, and so many that calls cost next to nothing."""
 
 
 class Fused(NamedTuple):
@@ -57,13 +54,12 @@ def fused_rows(
     parts = [part for part in made if part is not None]
     if len(parts) < len(made):
         return None
-    content = space.floats(len(names) * sum(part.size for part in parts))
-    met, start, scaling = np.zeros((len(names), 2), np.int64), 0, Scaling.of(parameters)
+    content = space.floats(len(names), sum(part.size for part in parts))
+    met, start = np.zeros((len(names), 2), np.int64), 0
     for part in parts:
-        own = content[start : start + len(names) * part.size]
-        if not part.write(own, scaling, met):
+        if not part.write(content[:, start : start + part.size], parameters, met):
             return None
-        start += len(own)
+        start += part.size
     offsets = parts[0].offsets if len(parts) == 1 else offsets_of(np.concatenate([np.diff(p.offsets) for p in parts]))
     return Fused(Rows.of(content, offsets, parameters), met)
 
@@ -94,31 +90,18 @@ class _Part(NamedTuple):
         flat = all(isinstance(c, Jagged) or (isinstance(c, np.ndarray) and c.ndim == 1) for c in columns)
         return cls(tape, columns, offsets) if flat and offsets[0] == 0 else None
 
-    def write(self, out: FloatArray, scaling: Scaling, met: IntArray) -> bool:
+    def write(self, out: FloatArray, parameters: Sequence[Parameters], met: IntArray) -> bool:
         """Write all blocks; False if an expression fails, which the other path then tells."""
-        blocks = self._blocks()
-        width, widest = len(met), max((int(self.offsets[b] - self.offsets[a]) for a, b in blocks), default=0)
-        block = np.empty((width, widest + SLACK), np.float32)
-        for first, last in blocks:
-            ptr = self.offsets[first : last + 1]
-            begin, size = int(ptr[0]), int(ptr[-1] - ptr[0])
-            if not self._evaluate(block[:, :size], first, last):
+        for first, last in self._blocks():
+            begin, end = int(self.offsets[first]), int(self.offsets[last])
+            try:
+                made = [np.asarray(values) for values in self.tape.run(self._flat(first, last))]
+            except FAILURES:
                 return False
-            scale_block(block, size, *scaling, met)
-            lay_jets(out[width * begin : width * (begin + size)], block, ptr)
-        return True
-
-    def _evaluate(self, out: FloatArray, first: int, last: int) -> bool:
-        """Write the variables of some jets as float32; False if there is anything odd about them."""
-        try:
-            made = [np.asarray(values) for values in self.tape.run(self._flat(first, last))]
-        except FAILURES:
-            return False
-        if any(values.shape != out.shape[1:] for values in made):
-            return False
-        with np.errstate(all="ignore"):
-            for row, values in zip(out, made, strict=True):
-                row[:] = values
+            if any(values.shape != (end - begin,) for values in made):
+                return False
+            for at, (values, own) in enumerate(zip(made, parameters, strict=True)):
+                met[at] += transform_into(out[at, begin:end], values, own)
         return True
 
     def _blocks(self) -> Sequence[tuple[int, int]]:

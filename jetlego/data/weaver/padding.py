@@ -1,74 +1,79 @@
-"""From flat columns to tensors: shift, scale, clip, NaN -> 0; lay the variables of a jet beside each other; cut, fill.
+"""From flat columns to padded tensors: first shift, scale, clip and NaN -> 0 on the flat content, then cut and fill.
 
-All arithmetic is float32, as in weaver's fused path, so the numbers are equal bit for bit. As all variables of a jet
-lie in one run of memory, batches in a shuffled order cost little more than those in order. Kernels are compiled for one
+All arithmetic is float32, as in weaver's fused path, so the numbers are equal bit for bit. The second pass goes jet by
+jet over all variables of a group, because the tensor of one jet then stays in cache. Kernels are compiled for one
 signature each and release the GIL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from jetlego.conventions import BoolArray, FloatArray, IntArray
 from jetlego.data.weaver.inputs import Parameters
 
 F32 = np.float32
+LINE = 16
+"""Float32 numbers in a line of cache."""
 
 
-class Scaling(NamedTuple):
-    """(variables,) numbers of ``clip((v - center) * scale, low, high)``; nothing is done where ``moved`` is False."""
+def transform_into(out: FloatArray, content: np.ndarray, parameters: Parameters) -> tuple[int, int]:
+    """Write float32 ``clip((v - center) * scale, low, high)`` with NaN -> 0; return how many NaN and infinities came.
 
-    moved: BoolArray
-    center: FloatArray
-    scale: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    @classmethod
-    def of(cls, parameters: Sequence[Parameters]) -> Scaling:
-        """Return the numbers of some variables."""
-        moved = np.array([p.center is not None for p in parameters])
-        centers = [0.0 if p.center is None else float(p.center) for p in parameters]
-        others = ([getattr(p, name) for p in parameters] for name in ("scale", "low", "high"))
-        with np.errstate(over="ignore"):
-            return cls(moved, *(np.array(numbers, F32) for numbers in (centers, *others)))
-
-
-@numba.njit("void(f4[:, ::1], i8, b1[::1], f4[::1], f4[::1], f4[::1], f4[::1], i8[:, ::1])", cache=True, nogil=True)
-def scale_block(
-    block: FloatArray, size: int, moved: BoolArray, center: FloatArray, scale: FloatArray, low: FloatArray,
-    high: FloatArray, met: IntArray,
-) -> None:  # fmt: skip
-    """Transform the first ``size`` values of each row in place, and add the NaN and infinities that came to ``met``.
-
-    NaN -> 0 comes last, so whatever is not a number in the end is 0. Counters are int32, as wide as the values, for the
-    loops to become vector code.
+    A center of None changes nothing but NaN; infinities then stay.
     """
-    for at in range(len(block)):
-        row = block[at, :size]
-        a, b, lowest, highest = center[at], scale[at], low[at], high[at]
-        nan, infinite = np.int32(0), np.int32(0)
-        if moved[at]:
-            for j in range(size):
-                x = row[j]
-                nan += np.int32(x != x)
-                infinite += np.int32(abs(x) == np.inf)
-                x = (x - a) * b
-                x = lowest if x < lowest else x
-                x = highest if x > highest else x
-                row[j] = F32(0) if x != x else x
-        else:
-            for j in range(size):
-                x = row[j]
-                nan += np.int32(x != x)
-                infinite += np.int32(abs(x) == np.inf)
-                row[j] = F32(0) if x != x else x
-        met[at, 0] += nan
-        met[at, 1] += infinite
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(content, F32)
+        center = 0.0 if parameters.center is None else float(parameters.center)
+        numbers = [F32(number) for number in (center, parameters.scale, parameters.low, parameters.high)]
+    if _scale(out, values, parameters.center is not None, *numbers) == 0:
+        return 0, 0
+    return int(np.isnan(values).sum()), int(np.isinf(values).sum())
+
+
+@numba.njit("i8(f4[::1], f4[::1], b1, f4, f4, f4, f4)", cache=True, nogil=True)
+def _scale(out: FloatArray, values: FloatArray, scaled: bool, center: Any, scale: Any, low: Any, high: Any) -> Any:
+    """Return how many values are not finite; the counter is as wide as they are, so the loops become vector code."""
+    odd = np.int32(0)
+    if not scaled:
+        for at in range(len(values)):
+            x = values[at]
+            odd += np.int32(not abs(x) < np.inf)
+            out[at] = F32(0) if x != x else x
+        return odd
+    for at in range(len(values)):
+        x = values[at]
+        odd += np.int32(not abs(x) < np.inf)
+        x = (x - center) * scale
+        x = low if x < low else x
+        x = high if x > high else x
+        out[at] = F32(0) if x != x else x
+    return odd
+
+
+def _fetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for the line of cache that holds ``array[index]``, without waiting; any index will do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(prefetch, [address, *(ir.Constant(number, value) for value in (0, 3, 1))])  # read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+_fetch_line: Any = intrinsic(_fetch)
 
 
 @numba.njit(inline="always")
@@ -78,56 +83,36 @@ def _copy(target: FloatArray, values: FloatArray) -> None:
         target[j] = values[j]
 
 
-@numba.njit("void(f4[::1], f4[:, ::1], i8[::1])", cache=True, nogil=True)
-def lay_jets(out: FloatArray, block: FloatArray, offsets: IntArray) -> None:
-    """Write variables (rows of ``block``) jet by jet: the numbers of a jet's first variable, of its second one ...
-
-    Parameters
-    ----------
-    out
-        (variables * constituents,)
-    block
-        (variables, at least as many constituents).
-    offsets
-        (jets + 1,) jet r owns ``offsets[r] - offsets[0]`` to ``offsets[r + 1] - offsets[0]`` of each row.
-    """
-    width = len(block)
-    for row in range(len(offsets) - 1):
-        start, size = offsets[row] - offsets[0], offsets[row + 1] - offsets[row]
-        for at in range(width):
-            first = width * start + at * size
-            _copy(out[first : first + size], block[at, start : start + size])
-
-
-@numba.njit("void(f4[:, :, ::1], f4[::1], i8[::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
+@numba.njit("void(f4[:, :, ::1], f4[:, ::1], i8[::1], i8[::1], b1[::1], f4[::1])", cache=True, nogil=True)
 def fill_rows(
     out: FloatArray, content: FloatArray, offsets: IntArray, rows: IntArray, wrap: BoolArray, pad_value: FloatArray
 ) -> None:
-    """Cut or fill the chosen jets to the tensor's length.
+    """Cut or fill the chosen rows to the tensor's length.
 
     Parameters
     ----------
     out
         (N, variables, length).
     content
-        (variables * P,) as :func:`lay_jets` lays it.
-    offsets
-        (jets + 1,) of constituents.
+        (variables, P); row r of each is ``content[:, offsets[r]:offsets[r + 1]]``.
     rows
-        (N,) the jet that goes to each place.
+        (N,) the row that goes to each place. In a shuffled order they lie anywhere, so the next one is asked for while
+        one is copied.
     wrap
         (variables,) True: fill with the row itself, cyclically (an empty row becomes 0); False: with ``pad_value``.
     pad_value
         (variables,)
     """
-    width, length = out.shape[1], out.shape[2]
+    length, flat, stride = out.shape[2], content.reshape(-1), content.shape[1]
     for row in range(out.shape[0]):
         start = offsets[rows[row]]
-        size = offsets[rows[row] + 1] - start
-        kept = min(size, length)
-        for at in range(width):
-            target, first = out[row, at], width * start + at * size
-            _copy(target, content[first : first + kept])
+        kept = min(offsets[rows[row] + 1] - start, length)
+        coming = rows[min(row + 1, out.shape[0] - 1)]
+        for at in range(out.shape[1]):
+            for ahead in range(offsets[coming], min(offsets[coming + 1], offsets[coming] + length), LINE):
+                _fetch_line(flat, at * stride + ahead)
+            target = out[row, at]
+            _copy(target, content[at, start : start + kept])
             if not wrap[at] or kept == 0:
                 target[kept:] = F32(0) if wrap[at] else pad_value[at]
                 continue
@@ -138,14 +123,11 @@ def fill_rows(
                 filled += more
 
 
-@numba.njit("void(f4[:, ::1], f4[::1], i8[::1], i8[::1], i8[::1])", cache=True, nogil=True)
+@numba.njit("void(f4[:, ::1], f4[:, ::1], i8[::1], i8[::1], i8[::1])", cache=True, nogil=True)
 def pack_rows(out: FloatArray, content: FloatArray, offsets: IntArray, rows: IntArray, jet_ptr: IntArray) -> None:
-    """Write the chosen jets unpadded, a constituent a row of ``out`` (jet_ptr[-1], variables), cut as jet_ptr says."""
-    width = out.shape[1]
+    """Write the chosen rows unpadded, a constituent a row of ``out`` (jet_ptr[-1], variables), cut as jet_ptr says."""
     for row in range(len(rows)):
-        start = offsets[rows[row]]
-        size = offsets[rows[row] + 1] - start
-        for at in range(width):
-            first = width * start + at * size
-            for j in range(jet_ptr[row + 1] - jet_ptr[row]):
-                out[jet_ptr[row] + j, at] = content[first + j]
+        start, first = offsets[rows[row]], jet_ptr[row]
+        for at in range(out.shape[1]):
+            for j in range(jet_ptr[row + 1] - first):
+                out[first + j, at] = content[at, start + j]

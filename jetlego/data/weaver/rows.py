@@ -23,8 +23,7 @@ class Packed(NamedTuple):
 class Rows(NamedTuple):
     """Transformed variables with rows of the same lengths, and how to fill them.
 
-    ``content`` holds jet after jet, and of each jet variable after variable, see
-    :func:`~jetlego.data.weaver.padding.lay_jets`.
+    Row r of the variables is ``content[:, offsets[r]:offsets[r + 1]]``.
     """
 
     content: FloatArray
@@ -56,15 +55,19 @@ class Workspace:
     """Memory into which one chunk after another is written: fresh memory costs more than writing to it."""
 
     def __init__(self) -> None:
-        self._buffer, self._used = np.empty(0, np.float32), 0
+        self._buffers: list[FloatArray] = []
+        self._used = 0
 
     def restart(self) -> None:
         """Let the next chunk have all of it; what was handed out before will be written over."""
-        if self._used > len(self._buffer):
-            self._buffer = np.empty(self._used + self._used // 8, np.float32)
         self._used = 0
 
-    def floats(self, size: int) -> FloatArray:
-        """Return (size,) float32, not initialized."""
-        start, self._used = self._used, self._used + size
-        return self._buffer[start : self._used] if self._used <= len(self._buffer) else np.empty(size, np.float32)
+    def floats(self, rows: int, size: int) -> FloatArray:
+        """Return (rows, size) float32, not initialized."""
+        needed = rows * size
+        if self._used == len(self._buffers):
+            self._buffers.append(np.empty(needed, np.float32))
+        elif len(self._buffers[self._used]) < needed:
+            self._buffers[self._used] = np.empty(needed + needed // 8, np.float32)
+        self._used += 1
+        return self._buffers[self._used - 1][:needed].reshape(rows, size)

@@ -15,7 +15,7 @@ from jetlego.data.weaver.frame import Column, Frame, Jagged
 from jetlego.data.weaver.fused import fused_rows
 from jetlego.data.weaver.inputs import Group, Parameters
 from jetlego.data.weaver.labels import SIMPLE_LABEL, class_index
-from jetlego.data.weaver.padding import Scaling, lay_jets, scale_block
+from jetlego.data.weaver.padding import transform_into
 from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.rows import Rows, Workspace
 from jetlego.errors import ConfigError, DataError, JetlegoWarning
@@ -128,23 +128,16 @@ class Chunk:
         return found.rows
 
     def _scaled(self, rows: Sequence[Jagged], names: Sequence[str]) -> Rows:
-        used, offsets = [self._parameters(name) for name in names], rows[0].offsets
-        block = self._transform([row.content for row in rows], names)
-        content = self.space.floats(block.size)
-        lay_jets(content, block, offsets)
-        return Rows.of(content, offsets, used)
+        content = self.space.floats(len(rows), len(rows[0].content))
+        for at, name in enumerate(names):
+            self._count(name, transform_into(content[at], rows[at].content, self._parameters(name)))
+        return Rows.of(content, rows[0].offsets, [self._parameters(name) for name in names])
 
     def _unpadded(self, name: str) -> FloatArray:
         array = to_numpy(self.frame.columns[name], f"variable '{name}' of a group without length")
-        return self._transform([array.reshape(-1)], [name]).reshape(array.shape)
-
-    def _transform(self, values: Sequence[np.ndarray], names: Sequence[str]) -> FloatArray:
-        """Return (variables, P) float32 of flat columns."""
-        block, met = np.stack([v.astype(np.float32) for v in values]), np.zeros((len(names), 2), np.int64)
-        scale_block(block, block.shape[1], *Scaling.of([self._parameters(name) for name in names]), met)
-        for name, own in zip(names, met.tolist(), strict=True):
-            self._count(name, own)
-        return block
+        values = np.empty(array.size, np.float32)
+        self._count(name, transform_into(values, array.reshape(-1), self._parameters(name)))
+        return values.reshape(array.shape)
 
     def _parameters(self, name: str) -> Parameters:
         parameters = self.plan.config.parameters[name]
