@@ -37,7 +37,7 @@ WEAVER_BEST = "weaver, best fetch_step"
 BATCH = 512
 SHARDS = f"jetlego, prepared shards in batches of {BATCH}"
 
-_REPEATS = (1, 10)
+_REPEATS, _PEER_DEFAULT = (1, 10), "0.01"
 _PEER = Path(__file__).with_name("weaver_peer.py")
 _CONFIG = Path(__file__).with_name("loader.yaml")
 
@@ -153,16 +153,24 @@ def _peer_rates(python: Path | None, config: Path, files: Sequence[Path]) -> dic
     if done.returncode:
         what = f"weaver could not be measured with {python}: {done.stderr.strip().splitlines()[-1:]}"
         raise EnvironmentFault("DEPENDENCY", what)
-    rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return _peer_rows(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _peer_rows(rates: Mapping[str, float]) -> dict[str, float]:
+    """Return the rows of {fetch_step: jets per second}; a setting with which weaver delivers nothing is left out."""
     empty = [step for step, rate in rates.items() if not rate > 0]
+    what = f"weaver delivered no jet of these files with fetch_step {', '.join(empty)}"
+    if len(empty) == len(rates):
+        raise EnvironmentFault("DEPENDENCY", what, "see what weaver itself says of these files")
     if empty:
-        what = f"weaver delivered no jet of these files with fetch_step {', '.join(empty)}"
-        raise EnvironmentFault("DEPENDENCY", what, "measure it on fewer files")
-    return {WEAVER_BEST: max(rates.values()), WEAVER_DEFAULT: rates["0.01"]}
+        warnings.warn(JetlegoWarning("PEER", what), stacklevel=4)
+    rows = {WEAVER_BEST: max(rates.values()), WEAVER_DEFAULT: rates[_PEER_DEFAULT]}
+    return {name: rate for name, rate in rows.items() if rate > 0}
 
 
 def _rows(rounds: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
-    references = [name for name in (DECODING, WEAVER_BEST, WEAVER_DEFAULT) if name in rounds[0]]
+    known = (DECODING, WEAVER_BEST, WEAVER_DEFAULT)
+    references = [name for name in known if all(name in rates for rates in rounds)]
     rows = [_row(name, rounds) for name in references]
     ours = [name for name in rounds[0] if name.startswith("jetlego")]
     return rows + [_row(name, rounds, reference) for name in ours for reference in references]

@@ -20,6 +20,7 @@ from jetlego.data.weaver import iterate_weaver, load_weaver_config
 from jetlego.errors import EnvironmentFault
 
 _MB = 1024 if sys.platform != "darwin" else 1024 * 1024
+_STATUS = Path("/proc/self/status")
 
 
 def measure_memory(config: Path, files: Sequence[Path], *, batch: int, repeats: Sequence[int]) -> list[dict[str, Any]]:
@@ -53,6 +54,11 @@ def _in_child(config: Path, files: Sequence[Path], batch: int, times: int) -> di
 
 
 def _peak() -> float:
+    """Return the most megabytes this process ever held; getrusage would count those of its parent before it began."""
+    lines = _STATUS.read_text().splitlines() if _STATUS.is_file() else []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MB
 
 

@@ -6,7 +6,7 @@ from oracles.shared_folder import shared
 from jetlego.benchmark import loader
 from jetlego.benchmark.loader_memory import measure_memory
 from jetlego.data.weaver import load_weaver_config, weaver_tensors
-from jetlego.errors import ConfigError, EnvironmentFault
+from jetlego.errors import ConfigError, EnvironmentFault, JetlegoWarning
 
 
 def test_rows_name_what_was_measured(tmp_path, monkeypatch):
@@ -37,6 +37,31 @@ def test_a_peer_without_weaver_is_told(tmp_path, monkeypatch):
     peer.chmod(0o755)
     with pytest.raises(EnvironmentFault, match="no weaver here"):
         loader.measure_files([str(shared("golden/jetclass_mini.root"))], peer=peer, rounds=1)
+
+
+def test_settings_without_jets_are_told_and_left_out():
+    with pytest.warns(JetlegoWarning, match="no jet of these files with fetch_step 1.0"):
+        assert loader._peer_rows({"1.0": 0.0, "0.1": 30.0, "0.01": 10.0}) == {
+            loader.WEAVER_BEST: 30.0, loader.WEAVER_DEFAULT: 10.0}  # fmt: skip
+    with pytest.warns(JetlegoWarning, match="0.01"):
+        left = loader._peer_rows({"1.0": 20.0, "0.1": 30.0, "0.01": 0.0})
+    rounds = [{loader.DECODING: 50.0, "jetlego, x": 60.0, **left}, {loader.DECODING: 50.0, "jetlego, x": 60.0, **left,
+              loader.WEAVER_DEFAULT: 5.0}]  # fmt: skip
+    assert [(row["name"], row["reference"]) for row in loader._rows(rounds)] == [
+        (loader.DECODING, None), (loader.WEAVER_BEST, None), ("jetlego, x", loader.DECODING),
+        ("jetlego, x", loader.WEAVER_BEST)]  # fmt: skip
+    with pytest.raises(EnvironmentFault, match=r"1.0, 0.1, 0.01"):
+        loader._peer_rows({"1.0": 0.0, "0.1": 0.0, "0.01": 0.0})
+
+
+@pytest.mark.slow
+def test_a_process_counts_its_own_memory_alone():
+    ballast = np.ones(40_000_000)  # 320 MB, which a child would be told of as its own peak before it began
+    rows = measure_memory(shared("data/weaver/JetClass_full.yaml"), [shared("golden/jetclass_mini.root")], batch=64,
+                          repeats=(1, 2))  # fmt: skip
+    assert len(ballast) == 40_000_000
+    assert rows[0]["rate"] > 1
+    assert rows[1]["ratio"] == rows[1]["rate"] / rows[0]["rate"]
 
 
 def test_other_formats_are_refused(tmp_path):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -118,7 +119,7 @@ def read_packed(file: int, branch: Any, form: Form, start: int, stop: int) -> tu
     baskets = list(_baskets(file, branch, start, stop))
     content = np.empty(sum(b.length for b in baskets) // form.dtype.itemsize, form.dtype.newbyteorder("="))
     ptr = np.zeros(1 + sum(b.stop - b.start for b in baskets), np.int64)
-    memory = np.empty(max((b.length for b in baskets), default=0), np.uint8)
+    memory = _memory(max((b.length for b in baskets), default=0))
     filled, row = 0, 1
     for basket in baskets:
         data = basket.unpacked(memory)
@@ -132,6 +133,20 @@ def read_packed(file: int, branch: Any, form: Form, start: int, stop: int) -> tu
         content[filled : filled + len(values)] = values
         filled, row = filled + len(values), row + basket.stop - basket.start
     return np.cumsum(ptr) if form.is_list else None, content[:filled]
+
+
+def _memory(size: int) -> np.ndarray:
+    """Return bytes to unpack one basket into, this thread's own and, up to a size, always the same."""
+    kept: np.ndarray = getattr(_own, "memory", np.empty(0, np.uint8))
+    if size > len(kept):
+        kept = np.empty(size, np.uint8)
+        if size <= _MOST_KEPT:
+            _own.memory = kept
+    return kept
+
+
+_own = threading.local()
+_MOST_KEPT = 16 * 2**20
 
 
 class _Basket(NamedTuple):
