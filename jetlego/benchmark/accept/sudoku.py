@@ -9,11 +9,13 @@ from torch import Tensor
 
 from jetlego.benchmark.accept.registry import task
 from jetlego.benchmark.accept.training import generator
+from jetlego.benchmark.accept.watch import tell
 from jetlego.bricks.initial import initialise
 from jetlego.bricks.qp import OptNet
 from jetlego.losses import mse
 
 CELLS, DIGITS = 16, 4
+STEPS = 320
 
 
 @task(
@@ -21,10 +23,10 @@ CELLS, DIGITS = 16, 4
     published={"invalid, training": 0.0, "invalid, held out": 0.0},
     source="arXiv:1703.00443, figure 4: no invalid boards",
     gate={"invalid, training": "<= 0.0", "invalid, held out": "<= 0.01"},
-    minutes=2,
+    minutes=4,
 )
 def learn_sudoku(seed: int) -> dict[str, float]:
-    """Share of answers to 4 x 4 boards of five clues that break a rule; 120 steps of 150, 88 of 288 boards held out."""
+    """Share of answers to 4 x 4 boards of five clues that break a rule; 88 of 288 boards held out."""
     rng = generator(seed)
     boards = all_boards()
     boards = boards[torch.randperm(len(boards), generator=rng)]
@@ -32,11 +34,13 @@ def learn_sudoku(seed: int) -> dict[str, float]:
     net = OptNet(in_dim=CELLS * DIGITS, equalities=40, steps=15)
     initialise(net, seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
-    for _ in range(120):
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = 0.1 * min(1.0, 2.0 * (1.0 - step / STEPS))
         puzzle, solution = puzzles(training, boards, rng, 150)
         optimizer.zero_grad()
         mse(net(puzzle)[0], solution).backward()
         optimizer.step()
+        tell(step, STEPS)
     unseen, _ = puzzles(held_out, boards, rng, 1000)
     return {"invalid, training": invalid(net, puzzle, boards), "invalid, held out": invalid(net, unseen, boards)}
 
