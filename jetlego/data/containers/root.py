@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -32,14 +33,38 @@ _LARGE_VERSION = (1_000_000).to_bytes(4, "big")
 _SERVICE_TREES = frozenset({"Runs", "LuminosityBlocks", "MetaData", "ParameterSets"})
 
 
+class KeptBranch:
+    """Where the baskets of a branch lie: what reading it takes, of all that uproot knows of it.
+
+    Attributes
+    ----------
+    entry_offsets
+        (n + 1,) first entry of each basket, and the number of entries.
+    """
+
+    __slots__ = ("_members", "entry_offsets")
+
+    def __init__(self, branch: Any) -> None:
+        self.entry_offsets, number = array("q", branch.entry_offsets), int(branch.num_baskets)
+        names = ("fBasketSeek", "fBasketBytes")
+        self._members = {name: array("q", branch.member(name)[:number].tolist()) for name in names}
+
+    def member(self, name: str) -> Sequence[int]:
+        """Return ``fBasketSeek`` or ``fBasketBytes``, a number for each basket in the file."""
+        return self._members[name]
+
+
 class RootTable(Table):
     """One tree of an open ROOT file; make it by :func:`open_root`."""
 
     def __init__(self, path: Path, file: Any, tree: str) -> None:
-        self.path, self.title, self._file = path, tree, file
+        self.path, self.title = path, tree
+        self._opened: tuple[Any, Any] | None = (file, _get(file, path, tree))
         self._descriptor: int | None = None
         self._forms: dict[str, Form | None] = {}
-        self._tree = _get(file, path, tree)
+        self._kept: dict[str, KeptBranch] = {}
+        self._names: tuple[str, ...] | None = None
+        self._others = False  # whether a branch was read that uproot must read
         keys = (key.rpartition(";") for key in file.keys(recursive=True))
         cycles = sorted(int(cycle) for name, _, cycle in keys if name == tree)
         if len(cycles) > 1:
@@ -47,6 +72,14 @@ class RootTable(Table):
             warnings.warn(JetlegoWarning("TREE-CYCLES", what), stacklevel=3)
 
     @property
+    def _tree(self) -> Any:
+        """The tree, opened anew if it was let go."""
+        if self._opened is None:
+            file = _open(self.path)
+            self._opened = file, _get(file, self.path, self.title)
+        return self._opened[1]
+
+    @cached_property
     def num_entries(self) -> int:
         """Number of entries."""
         with damage_told(self.path, f"the length of '{quoted(self.title)}' cannot be read"):
@@ -62,12 +95,12 @@ class RootTable(Table):
 
     def has(self, name: str) -> bool:
         """Return whether there is a branch of this short or full name."""
-        return name in self._branches
+        return name in (self._branches if self._names is None else self._names)
 
     @property
     def names(self) -> Sequence[str]:
         """Short names of all branches; a full path such as ``Jet/Jet.PT`` is understood as well."""
-        return list(self._branches)
+        return list(self._branches if self._names is None else self._names)
 
     def is_slow(self, name: str) -> bool:
         """Return whether uproot must deserialize a branch object by object."""
@@ -75,35 +108,38 @@ class RootTable(Table):
 
     def column(self, name: str, start: int, stop: int) -> Array:
         """Return entries of one branch as an awkward array."""
-        branch = self._branches[name]
-        if not isinstance(branch, uproot.TBranch):
-            return branch.array(entry_start=start, entry_stop=stop)
+        if name not in self._kept and not isinstance(self._branches[name], uproot.TBranch):
+            self._others = True
+            return self._branches[name].array(entry_start=start, entry_stop=stop)
         plain = self._plain(read_plain, name, start, stop)
         if plain is not None:
             return plain
-        return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+        self._others = True
+        return self._branches[name].array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
 
     def packed(self, name: str, start: int, stop: int) -> tuple[IntArray | None, np.ndarray] | None:
         """Return offsets (None for a number an entry) and flat numbers of a plain branch, None for any other."""
-        if not isinstance(self._branches[name], uproot.TBranch):
+        if name not in self._kept and not isinstance(self._branches[name], uproot.TBranch):
             return None
         with damage_told(self.path, f"'{quoted(name)}', entries {start} to {stop}, cannot be read"):
             return self._plain(read_packed, name, start, stop)
 
     def _plain(self, read: Callable[..., T], name: str, start: int, stop: int) -> T | None:
         """Return entries of a branch of numbers or lists of numbers, None for any other: uproot reads those."""
-        branch = self._branches[name]
         if name not in self._forms:
-            self._forms[name] = plain_form(branch)
+            self._forms[name] = plain_form(self._branches[name])
         form = self._forms[name]
         if form is None:
             return None
+        if name not in self._kept:
+            self._kept[name] = KeptBranch(self._branches[name])
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            return read(self._descriptor, branch, form, start, stop)
+            return read(self._descriptor, self._kept[name], form, start, stop)
         except NotPlain:
             self._forms[name] = None
+            del self._kept[name]
             return None
 
     @cached_property
@@ -127,9 +163,31 @@ class RootTable(Table):
         with damage_told(self.path, "the list of pages cannot be read"):
             return [] if isinstance(self._tree, uproot.TTree) else list(damaged_pages(self.path, self._tree))
 
+    def slim(self) -> bool:
+        """Let go of all but where the baskets lie that were read so far, if that is enough to go on reading them.
+
+        What uproot holds of an open file is some 10 kB a branch; what is needed to read a plain one, some 100 bytes.
+        """
+        if self._others or not self._kept:
+            return False
+        if self._opened is not None:
+            self._names = tuple(self._branches)
+            self._let_go()
+        self._close_descriptor()
+        return True
+
+    def _let_go(self) -> None:
+        if self._opened is not None:
+            self._opened[0].close()
+            self._opened = None
+        self.__dict__.pop("_branches", None)
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._let_go()
+        self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -49,6 +49,10 @@ class Table(ABC):
     def close(self) -> None:
         """Let go of the file."""
 
+    def slim(self) -> bool:
+        """Hold as little as goes without hindering further reading; return whether nothing stays open."""
+        return False
+
     def has(self, name: str) -> bool:
         """Return whether there is a column of this name."""
         return name in self.names

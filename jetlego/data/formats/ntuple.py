@@ -69,6 +69,10 @@ class NtupleReader(Reader):
         raw = self.table.read(self.columns.sources, start, stop)
         return Chunk(raw, self.columns, self.schema, self.request, Place(self.path, start))
 
+    def slim(self) -> bool:
+        """Let go of all that further reading of the same columns does not need."""
+        return self.table.slim()
+
     def close(self) -> None:
         """Close the table."""
         self.table.close()

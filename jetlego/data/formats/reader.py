@@ -75,6 +75,10 @@ class Reader(ABC):
         Labels may hold the codes of :mod:`jetlego.data.labels`; they are checked after selection.
         """
 
+    def slim(self) -> bool:
+        """Hold as little as goes without hindering further reading; return whether nothing stays open."""
+        return False
+
     def close(self) -> None:  # noqa: B027  (readers of text close their stream when they reach its end)
         """Let go of the file."""
 

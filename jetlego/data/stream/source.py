@@ -14,6 +14,7 @@ import numpy as np
 from jetlego.data.files import Paths, check_duplicates, find_files
 from jetlego.data.formats.choose import SchemaLike, open_reader
 from jetlego.data.formats.reader import Reader, Request
+from jetlego.data.held import Held, short_lived
 from jetlego.data.jets import Jets
 from jetlego.data.labels import check_labels
 from jetlego.data.read import FileNumbers, unreadable
@@ -23,9 +24,6 @@ from jetlego.data.stamps import Stamp
 from jetlego.data.tally import Tally
 from jetlego.data.uniform import Uniform
 from jetlego.errors import DataError
-
-MAX_OPEN = 64
-"""Files that one thread keeps open; the one used longest ago is closed for another."""
 
 
 class Block(NamedTuple):
@@ -148,7 +146,7 @@ class FileSource(Source):
         numbers = FileNumbers()
         for number, path in enumerate(self.files):
             try:
-                with open_reader(path, self.schema, self.request) as reader:
+                with short_lived(), open_reader(path, self.schema, self.request) as reader:
                     cuts = reader.cuts(size)
                     self.first[number] = numbers.enter(path, reader)
             except DataError as error:
@@ -161,7 +159,7 @@ class FileSource(Source):
         return out
 
     def open(self, *, first: bool = False) -> BlockReader:
-        """Return a reader with at most ``MAX_OPEN`` open files."""
+        """Return a reader that keeps some files open, see :mod:`jetlego.data.held`."""
         return _FileBlocks(self, first)
 
     def compare(self, jets: Jets, block: Block) -> None:
@@ -189,14 +187,15 @@ class _FileBlocks(BlockReader):
     def __init__(self, source: FileSource, first: bool) -> None:
         self.source, self.first = source, first
         self.request = replace(source.request, tally=Tally())
-        self._open: dict[int, Reader] = {}
+        self._held: Held[int, Reader] = Held(self._opened)
 
     def read(self, block: Block) -> Jets:
-        path, reader = self.source.files[block.file], self._reader(block.file)
-        parts = [part if reader.screened else screen(part, path, reader.schema, self.request)
-                 for part in reader.chunks(block.start, block.stop, None)]  # fmt: skip
+        path = self.source.files[block.file]
+        with self._held.using(block.file) as reader:
+            parts = [part if reader.screened else screen(part, path, reader.schema, self.request)
+                     for part in reader.chunks(block.start, block.stop, None)]  # fmt: skip
         if block.stop is None:  # a stream of text, which does not go back
-            self._open.pop(block.file).close()
+            self._held.drop(block.file)
         jets = Jets.concatenate(parts)
         if self.first and block.start == 0:
             check_units(jets, path)
@@ -205,20 +204,12 @@ class _FileBlocks(BlockReader):
         within = jets.jet["file_index"] if reader.screened else np.zeros(jets.num_jets, np.int64)
         return replace(jets, jet={**jets.jet, "file_index": self.source.first[block.file] + within})
 
-    def _reader(self, file: int) -> Reader:
-        reader = self._open.pop(file, None)
-        if reader is None:
-            self.source.stamps[file].require(self.source.files[file])
-            reader = open_reader(self.source.files[file], self.source.schema, self.request)
-        self._open[file] = reader
-        if len(self._open) > MAX_OPEN:
-            self._open.pop(next(iter(self._open))).close()
-        return reader
+    def _opened(self, file: int) -> Reader:
+        self.source.stamps[file].require(self.source.files[file])
+        return open_reader(self.source.files[file], self.source.schema, self.request)
 
     def close(self) -> None:
-        for reader in self._open.values():
-            reader.close()
-        self._open.clear()
+        self._held.close()
         if self.first:
             add_up(self.source.request.tally, self.request.tally)
 

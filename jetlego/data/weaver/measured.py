@@ -119,7 +119,7 @@ class TrainingJets:
                     continue
                 path, stop = self.files[block.file], block.stop
                 assert stop is not None
-                raw = reader.read(tables.get(path), Piece(path, block.start, stop, 0))
+                raw = reader.read_held(tables, Piece(path, block.start, stop, 0))
                 frame = finite_frame(plan.selected(raw), config, self.nonfinite, path, Tally())
                 if frame.length != ptr[k + 1] - ptr[k]:
                     raise DataError("FILE-CHANGED", f"{path}: entries {block.start} to {stop} changed while read")

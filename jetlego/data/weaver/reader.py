@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from jetlego.data.containers.open import open_tables
 from jetlego.data.containers.table import Table
 from jetlego.data.files import container_of
+from jetlego.data.held import Held
 from jetlego.data.permutation import shuffled
 from jetlego.data.weaver.config import TRAINING_FLAG, WeaverConfig
 from jetlego.data.weaver.derived import derived_columns, is_derivable
@@ -25,8 +26,8 @@ PARTS = 16
 """Pieces of different files that one mixed chunk is made of; a piece is read in one go, so more would cost speed."""
 
 
-MAX_OPEN = 64
-"""Files kept open; the one used longest ago is closed for another."""
+Tables: TypeAlias = Held[Path, Table]
+"""Files that are held for further reading."""
 
 
 class Window(NamedTuple):
@@ -96,23 +97,28 @@ class FrameReader:
             chunk = (np.cumsum(sizes) - sizes) // step  # pieces end where baskets do, so they may be larger than asked
             for number in np.unique(chunk):
                 chosen = [pieces[k] for k in order[chunk == number]]
-                yield [self.read(tables.get(piece.path), piece) for piece in chosen]
+                yield [self.read_held(tables, piece) for piece in chosen]
 
-    def pieces(self, step: int, tables: OpenTables) -> list[Piece]:
+    def pieces(self, step: int, tables: Tables) -> list[Piece]:
         """Return all entries of all files in pieces of about ``step``, which end where the file's storage units do."""
         out: list[Piece] = []
         first_row = 0
         for path in self.files:
-            table = tables.get(path)
-            self._warn_overwritten(path, table)
-            cuts = table.boundaries(0, table.num_entries, step, whole=True)
+            with tables.using(path) as table:
+                self._warn_overwritten(path, table)
+                cuts, total = table.boundaries(0, table.num_entries, step, whole=True), table.num_entries
             out += [Piece(path, start, stop, first_row) for start, stop in itertools.pairwise(cuts)]
-            first_row += table.num_entries
+            first_row += total
         return out
 
-    def tables(self) -> OpenTables:
-        """Return a cache of open files."""
-        return OpenTables(self._open)
+    def tables(self) -> Tables:
+        """Return what holds open files."""
+        return Held(self._open)
+
+    def read_held(self, tables: Tables, piece: Piece) -> Frame:
+        """Return some entries of a file that ``tables`` holds, or opens."""
+        with tables.using(piece.path) as table:
+            return self.read(table, piece)
 
     def read(self, table: Table, piece: Piece, constants: dict[str, Any] | None = None) -> Frame:
         """Return some entries of an open file, with all branches; those that it lacks are derived if they can be."""
@@ -169,27 +175,6 @@ class FrameReader:
             if table.has(variable):
                 what = f"{path}: branch '{variable}' is replaced by the value that file_magic gives"
                 warnings.warn(JetlegoWarning("FILE-MAGIC", what), stacklevel=5)
-
-
-class OpenTables:
-    """Keeps the tables open that were used last; one thread's own."""
-
-    def __init__(self, opener: Callable[[Path], Table]) -> None:
-        self.opener = opener
-        self.tables: dict[Path, Table] = {}
-
-    def get(self, path: Path) -> Table:
-        """Return the open table of a file."""
-        table = self.tables.pop(path, None) or self.opener(path)
-        self.tables[path] = table
-        if len(self.tables) > MAX_OPEN:
-            self.tables.pop(next(iter(self.tables))).close()
-        return table
-
-    def close(self) -> None:
-        """Close all files."""
-        for table in self.tables.values():
-            table.close()
 
 
 def _columns(table: Table, names: Sequence[str], start: int, stop: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from jetlego.conventions import FloatArray
 from jetlego.data.files import Paths, check_duplicates, find_files
+from jetlego.data.held import short_lived
 from jetlego.data.jets import Jets
 from jetlego.data.read import unreadable
 from jetlego.data.screen import capped
@@ -101,14 +103,12 @@ class WeaverSource(Source):
         out: list[Block] = []
         for number, path in enumerate(self.files):
             one = FrameReader(self.config, [path], self.plan.branches, training=self.mode == "train")
-            tables = one.tables()
             try:
-                out += [Block(number, piece.start, piece.stop) for piece in one.pieces(size, tables)]
+                with short_lived(), closing(one.tables()) as tables:
+                    out += [Block(number, piece.start, piece.stop) for piece in one.pieces(size, tables)]
             except DataError as error:
                 if not self.skip(number, error):
                     raise
-            finally:
-                tables.close()
         return out
 
     def open(self, *, first: bool = False) -> BlockReader:
@@ -136,10 +136,10 @@ class _WeaverBlocks(BlockReader):
     def read(self, block: Block) -> Jets:
         source = self.source
         path = source.files[block.file]
-        if path not in self.tables.tables:
+        if path not in self.tables:
             source.stamps[block.file].require(path)
         assert block.stop is not None
-        raw = source.reader.read(self.tables.get(path), Piece(path, block.start, block.stop, 0))
+        raw = source.reader.read_held(self.tables, Piece(path, block.start, block.stop, 0))
         frame = finite_frame(source.plan.selected(raw), source.config, source.nonfinite, path, self.tally)
         observed = {name: to_numpy(frame.columns[name], f"observer '{name}'") for name in source.observed}
         places: dict[str, np.ndarray] = {
