@@ -12,10 +12,10 @@ ROOT's I/O format, TKey and TBasket: root.cern/doc/master/classTBasket.html and 
 
 from __future__ import annotations
 
-import itertools
 import os
 import struct
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -177,7 +177,8 @@ def _baskets(file: int, branch: Any, start: int, stop: int) -> Iterator[_Basket]
     """Yield each basket that has wanted entries."""
     edges = branch.entry_offsets
     seeks, sizes = branch.member("fBasketSeek"), branch.member("fBasketBytes")
-    for number, (first, last) in enumerate(itertools.pairwise(edges)):
+    for number in range(max(bisect_right(edges, start) - 1, 0), bisect_left(edges, stop)):
+        first, last = edges[number], edges[number + 1]
         a, b = max(start, first), min(stop, last)
         if a >= b:
             continue
