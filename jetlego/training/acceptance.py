@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,12 +39,12 @@ def drawn_once(jets: Jets) -> Jets:
     return jets if draw is None else jets.select(draw.rows(0, jets.num_jets, seed=_SEED, epoch=0))
 
 
-def draw_of_blocks(origin: Origin, index: BlockIndex) -> Draw | None:
-    """Return which jets of the training blocks take part in each epoch, by the weights of a weaver configuration."""
+def draw_of_blocks(origin: Origin, paths: Sequence[str], index: BlockIndex) -> Draw | None:
+    """Return which jets of some blocks of ``paths`` take part in each epoch, by the weights of weaver."""
     spec = None if origin.weaver is None else origin.weaver.weight_spec
     if origin.weaver is None or spec is None or spec.for_loss:
         return None
     if spec.validate_too:
         what = f"{origin.weaver.path}: weights.validation_resample needs jets in memory"
         raise ConfigError("BAD-VALUE", what, "leave out data.stream, or validation_resample")
-    return Draw(origin.training_jets(index).weights(origin.weaver))
+    return Draw(origin.training_jets(paths, index).weights(origin.weaver))

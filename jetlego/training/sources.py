@@ -60,18 +60,20 @@ class Origin:
             return cls(config)
         return cls(config, weighted_by(load_weaver_config(config.weaver), config.weaver_weights))
 
-    def finished(self, chosen: Callable[[int], IntArray] | None) -> Origin:
+    def finished(self, paths: Sequence[str], chosen: Callable[[int], IntArray] | None) -> Origin:
         """Return the origin with what its weaver configuration leaves open, measured on the training jets alone.
 
         Parameters
         ----------
+        paths
+            What is read as ``data.train``.
         chosen
-            From the number of all jets of ``data.train`` to the places of the training jets among them; None: all.
+            From the number of all its jets to the places of the training jets among them; None: all.
         """
         weaver, config = self.weaver, self.config
         if weaver is None or not is_unfinished(weaver):
             return self
-        files, skip = find_files(config.train), config.on_bad_file == "skip"
+        files, skip = find_files(paths), config.on_bad_file == "skip"
         if chosen is None and not skip:
             return replace(self, weaver=finished_on_files(weaver, files, extra_selection=config.where))
         nonfinite = _of_weaver(config)
@@ -79,7 +81,7 @@ class Origin:
         counted = provisional(weaver) if full else bare(replace(weaver, weight_spec=None))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", JetlegoWarning)  # the same is told when all are read
-            source = WeaverSource(counted, config.train, "train", config.where, skip, nonfinite)
+            source = WeaverSource(counted, paths, "train", config.where, skip, nonfinite)
             index = scan(source, size=_WEAVER_STEP)
         mask = np.ones(index.total, bool)
         if chosen is not None:
@@ -91,16 +93,16 @@ class Origin:
         """Return an origin to count jets with, before a training split is known to measure on."""
         return self if self.weaver is None else replace(self, weaver=provisional(self.weaver))
 
-    def finished_on(self, index: BlockIndex) -> Origin:
-        """Return the origin with open numbers measured on some blocks of ``data.train``."""
+    def finished_on(self, paths: Sequence[str], index: BlockIndex) -> Origin:
+        """Return the origin with open numbers measured on some blocks of ``paths``."""
         if self.weaver is None or not is_unfinished(self.weaver):
             return self
-        return replace(self, weaver=self.training_jets(index).finished(self.weaver))
+        return replace(self, weaver=self.training_jets(paths, index).finished(self.weaver))
 
-    def training_jets(self, index: BlockIndex) -> TrainingJets:
-        """Return the jets of some blocks of ``data.train`` as a weaver configuration sees them."""
+    def training_jets(self, paths: Sequence[str], index: BlockIndex) -> TrainingJets:
+        """Return the jets of some blocks of ``paths`` as a weaver configuration sees them."""
         nonfinite = _of_weaver(self.config)
-        return TrainingJets(find_files(self.config.train), self.config.where, index, nonfinite=nonfinite)
+        return TrainingJets(find_files(paths), self.config.where, index, nonfinite=nonfinite)
 
     @property
     def skipped(self) -> list[str]:

@@ -90,7 +90,7 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
     """
     paths = split_paths(config)
     missing = {name: share for name, share in _shares(config).items() if not paths[name]}
-    origin = (origin or Origin.of(config)).finished(_choice_of_train(config, paths, missing))
+    origin = (origin or Origin.of(config)).finished(paths["train"], _choice_of_train(config, missing))
     jets = origin.read(paths["train"], "train")
     parts = _part(jets.num_jets, config, missing)
     parted = {}
@@ -106,11 +106,9 @@ def read_splits(config: DataConfig, *, origin: Origin | None = None) -> Splits[J
     return Splits(train, parted["val"], parted["test"], origin, draw)
 
 
-def _choice_of_train(
-    config: DataConfig, paths: dict[str, list[str]], missing: dict[str, float]
-) -> Callable[[int], IntArray] | None:
+def _choice_of_train(config: DataConfig, missing: dict[str, float]) -> Callable[[int], IntArray] | None:
     """Return which of the jets of ``train`` are learnt from, by their number; None: all of them."""
-    if paths["train"] == config.train and not missing and config.max_jets is None and config.train_jets is None:
+    if not missing and config.max_jets is None and config.train_jets is None:
         return None
     return lambda num_jets: _part(num_jets, config, missing)["train"]
 
@@ -175,8 +173,10 @@ def open_splits(
     if config.train_jets is not None:
         found["train"] = found["train"].first(config.train_jets, seed=_SPLIT_SEED)
     check_classes({name: index.counts[:, :-1].sum(axis=0) for name, index in found.items()}, config)
-    whole = _choice_of_train(config, paths, missing) is None and not origin.skipped
-    origin = origin.finished(None) if whole else origin.finished_on(found["train"])
+    if _choice_of_train(config, missing) is None and not origin.skipped:
+        origin = origin.finished(paths["train"], None)
+    else:
+        origin = origin.finished_on(paths["train"], found["train"])
     made = {}
     for name in ("train", "val", "test"):
         known_as = name if name in sources else "train"
@@ -185,7 +185,8 @@ def open_splits(
             source = origin.source(paths[known_as], _use(name))
             source.first = sources[known_as].first
         made[name] = StreamedSplit(source, found[name], settings)
-    return Splits(made["train"], made["val"], made["test"], origin, draw_of_blocks(origin, found["train"]))
+    draw = draw_of_blocks(origin, paths["train"], found["train"])
+    return Splits(made["train"], made["val"], made["test"], origin, draw)
 
 
 def split_paths(config: DataConfig) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from oracles.stop_at import StopAt
 from oracles.weaver_oracle import toy_columns, write_tree
 from scipy import stats
 
+from jetlego import read_jets
 from jetlego.data.draw import Draw
 from jetlego.errors import DataError, Preempted
 from jetlego.training.batches import Place, StoreBatches
@@ -229,3 +230,21 @@ def test_validation_is_drawn_once_if_the_configuration_says_so(tmp_path, sample)
     assert set(first.val.jet["event_index"]) < set(whole.val.jet["event_index"])
     np.testing.assert_array_equal(first.test.jet["event_index"], whole.test.jet["event_index"])
     assert json.dumps(run_config(sample).resolved())
+
+
+@pytest.mark.parametrize("stream", [None, {"block": 500, "pool": 2_000}])
+def test_embedded_jets_are_measured_on_their_training_part(tmp_path, stream):
+    (tmp_path / "config.yaml").write_text("""
+new_variables: {part_log: np.log(part_energy)}
+preprocess: {method: auto, data_fraction: 1}
+inputs: {pf_features: {length: 99, vars: [part_log]}}
+labels: {type: simple, value: [label_Tbqq, label_QCD]}
+weights: {use_precomputed_weights: false, reweight_method: flat, reweight_classes: [label_Tbqq, label_QCD],
+          reweight_vars: {jet_pt: [500, 600, 1000], jet_eta: [-3, 0, 3]}}
+""")
+    names = ("sample://top", "sample://qcd")
+    splits = splits_of(run_config(tmp_path, train=list(names), val=[], test=[], stream=stream).data)
+    jets = read_jets([f"{name}/train" for name in names])
+    center = splits.origin.weaver.parameters["part_log"].center
+    assert center == pytest.approx(np.median(np.log(jets.p4[:, 3])), abs=1e-6)
+    assert splits.train.num_jets == jets.num_jets == len(splits.draw.weight)
