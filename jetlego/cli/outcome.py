@@ -9,7 +9,8 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError
+from cyclopts.exceptions import UnknownCommandError
 
 from jetlego.errors import JetlegoError, JetlegoWarning, did_you_mean, quoted
 
@@ -72,8 +73,11 @@ def _usage(error: CycloptsError, app: App) -> str:
     text = " ".join(str(error).split())
     unknown = getattr(error, "unused_tokens", None)
     hint = ""
-    if unknown and "ommand" in type(error).__name__:
-        hint = did_you_mean(unknown[0], [name for name in app if not name.startswith("-")])
+    if isinstance(error, UnknownCommandError) and unknown:
+        hint = did_you_mean(unknown[0], [name for name in error.app or app if not name.startswith("-")])
+    elif isinstance(error, UnknownOptionError):
+        known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+        hint = did_you_mean(error.token.keyword or error.token.value, known)
     text = text.split(" Did you mean")[0].split(" Available commands")[0].rstrip(".")
     return f"{text}; {hint}" if hint else f"{text}; jetlego --help lists what there is"
 

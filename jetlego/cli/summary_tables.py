@@ -10,8 +10,11 @@ from rich.text import Text
 from jetlego.data.check import CheckReport
 from jetlego.data.summary import FileInfo, Summary
 
+_MOST_HEADS = 10
+"""Classes that are told in a row of their own; more of them would leave no room for their names."""
 
-def summary_tables(files: Sequence[FileInfo], summary: Summary) -> Iterator[Table]:
+
+def summary_tables(files: Sequence[FileInfo], summary: Summary) -> Iterator[Table | Text]:
     """Yield the tables of files, of counts, and of the range of every column."""
     table = _table("file", "layout", "in", "tree", "entries>", "bytes>")
     for file in files:
@@ -20,12 +23,14 @@ def summary_tables(files: Sequence[FileInfo], summary: Summary) -> Iterator[Tabl
             Text(str(file.path)), file.schema, file.container, Text(file.tree), entries, f"{file.num_bytes:,}"
         )
     yield table
-    counts = _table(
-        "jets>", "constituents>", "empty jets>", *(f"{name}>" for name, count in summary.classes.items() if count)
-    )
-    found = [f"{count:,}" for count in summary.classes.values() if count]
-    counts.add_row(f"{summary.num_jets:,}", f"{summary.num_constituents:,}", f"{summary.num_empty:,}", *found)
+    found = {name: f"{count:,}" for name, count in summary.classes.items() if count}
+    shown = found if len(found) <= _MOST_HEADS else {}
+    counts = _table("jets>", "constituents>", "empty jets>", *(f"{name}>" for name in shown))
+    totals = (summary.num_jets, summary.num_constituents, summary.num_empty)
+    counts.add_row(*(f"{total:,}" for total in totals), *shown.values())
     yield counts
+    if found and not shown:
+        yield Text(f"{len(found)} classes: " + ", ".join(f"{name} {count}" for name, count in found.items()))
     ranges = _table("column", "of each", "least>", "median>", "largest>", "not finite>")
     for column in summary.ranges:
         numbers = (f"{value:.6g}" for value in (column.minimum, column.median, column.maximum))

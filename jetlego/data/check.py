@@ -23,6 +23,7 @@ from jetlego.data.jets import Jets
 from jetlego.data.labels import FAULTS, NEGATIVE, NO_CLASS, SEVERAL_CLASSES, UNLABELLED, UNSEEN
 from jetlego.data.momenta import oddities
 from jetlego.data.read import SchemaLike
+from jetlego.data.schemas.load import load_schema
 from jetlego.data.screen import UNIT_RANGE, with_sums
 from jetlego.data.shards.reader import ShardReader
 from jetlego.data.tally import Tally
@@ -134,9 +135,12 @@ def check(
     Raises
     ------
     DataError
-        ``NO-FILES`` alone; all other faults are in the report.
+        ``NO-FILES`` alone; all other faults of files are in the report.
+    ConfigError
+        What is wrong with the schema itself.
     """
     report = CheckReport()
+    schema = schema if schema == "auto" else load_schema(schema)
     seen: list[Keys] = []
     for path in find_files(paths):
         result = FileCheck(path, sha256=fingerprint(path) if hashes else "")

@@ -70,10 +70,22 @@ def _assign(data: dict[str, Any], dotted: str, value: Any) -> None:
 def _place(document: YamlDocument, path: Path, loc: tuple[Any, ...], words: Iterable[str]) -> str:
     dotted = ".".join(map(str, loc))
     for word in words:
-        if dotted == word or dotted.startswith(word + "."):
+        made_by_it = word.startswith(dotted + ".") and not _is_in(document, loc)
+        if dotted == word or dotted.startswith(word + ".") or made_by_it:
             return "command line"
     line, column = document.place(loc)
     return f"{path}:{line}:{column}"
+
+
+def _is_in(document: YamlDocument, loc: tuple[Any, ...]) -> bool:
+    """Return whether the file itself has something there."""
+    section: Any = document.data
+    for key in loc:
+        if isinstance(section, dict) and key in section:
+            section = section[key]
+        else:
+            return False
+    return True
 
 
 def to_yaml(data: dict[str, Any]) -> str:

@@ -27,6 +27,11 @@ def run(capsys):
     [
         (["trian"], 2, "USAGE", ["'train'"]),
         (["train"], 2, "USAGE", ["CONFIG"]),
+        (["data", "schema"], 2, "USAGE", ["'schemas'"]),
+        (["data", "check", "x.root", "--verfy"], 2, "USAGE", ["'--verify'"]),
+        (["data", "check", "sample://top/val", "--schema", "jetclas"], 2, "BAD-VALUE", ["'jetclass'"]),
+        (["train", "configs/quickstart.yaml", "data.flaten.bins=[5]"], 2, "UNKNOWN-KEY", ["command line", "flatten"]),
+        (["train", "configs/quickstart.yaml", "data.nonfinite=zerro"], 2, "BAD-VALUE", ["'zero'"]),
         (["train", "none.yaml"], 2, "NO-FILES", ["none.yaml"]),
         (["train", "configs/quickstart.yaml", "training.epoch=3"], 2, "UNKNOWN-KEY", ["'epochs'", "command line"]),
         (
