@@ -40,6 +40,9 @@ def test_variables_of_a_group_do_not_mix(rows, widths, length):
     group, order = Rows.of(content, offsets, used), np.random.default_rng(1).permutation(len(rows))
     together, packed = group.padded(order, length), group.packed(order, length)
     np.testing.assert_array_equal(np.diff(packed.jet_ptr), np.minimum(np.array(rows)[order], length))
+    ptr, columns = group.columns(length)
+    np.testing.assert_array_equal(columns.T, group.packed(np.arange(len(rows)), length).values)
+    np.testing.assert_array_equal(np.diff(ptr), np.minimum(rows, length))
     for at in range(widths):
         alone = Rows.of(content[at : at + 1], offsets, used[at : at + 1]).padded(np.arange(len(rows)), length)
         np.testing.assert_array_equal(together[:, at], alone[order, 0])

@@ -18,7 +18,6 @@ from jetlego.data.weaver.frame import Frame, Jagged
 from jetlego.data.weaver.inputs import Group
 from jetlego.data.weaver.labels import SIMPLE_LABEL, LabelSpec
 from jetlego.data.weaver.plan import Plan
-from jetlego.data.weaver.rows import Packed
 from jetlego.data.weaver.tensors import Chunk, new_tally
 from jetlego.errors import ConfigError, DataError
 
@@ -103,17 +102,16 @@ def as_jets(
     config: WeaverConfig, chunk: Chunk, jet: dict[str, np.ndarray], weight: FloatArray | None
 ) -> Jets:  # fmt: skip
     """Return a transformed chunk as jets: momenta from the vectors, inputs as columns, momenta of 0 without vectors."""
-    batch = chunk.batch(packed=True)
-    features: Packed = batch.inputs[feature_group(config).name]
-    vectors = vector_group(config)
-    p4 = np.zeros((len(features.values), 4))
+    group, vectors = feature_group(config), vector_group(config)
+    jet_ptr, features = chunk.columns(group)
+    p4 = np.zeros((features.shape[1], 4))
     if vectors is not None:
-        found: Packed = batch.inputs[vectors.name]
-        if not np.array_equal(found.jet_ptr, features.jet_ptr):
-            what = f"groups '{vectors.name}' and '{feature_group(config).name}' have rows of different lengths"
+        found_ptr, found = chunk.columns(vectors)
+        if not np.array_equal(found_ptr, jet_ptr):
+            what = f"groups '{vectors.name}' and '{group.name}' have rows of different lengths"
             raise DataError("RAGGED-MISMATCH", what)
-        p4 = found.values.astype(np.float64)
-    columns = dict(zip(input_names(config), np.ascontiguousarray(features.values.T), strict=True))
-    known = batch.labels.get(SIMPLE_LABEL)
+        p4 = found.T.astype(np.float64, order="C")
+    columns = dict(zip(input_names(config), features, strict=True))
+    known = chunk.labels.get(SIMPLE_LABEL)
     label = None if known is None else known.astype(np.int64)
-    return Jets(p4, features.jet_ptr, columns, jet, label, config.label_spec.class_names, weight)
+    return Jets(p4, jet_ptr, columns, jet, label, config.label_spec.class_names, weight)

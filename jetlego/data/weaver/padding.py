@@ -131,3 +131,12 @@ def pack_rows(out: FloatArray, content: FloatArray, offsets: IntArray, rows: Int
         for at in range(out.shape[1]):
             for j in range(jet_ptr[row + 1] - first):
                 out[first + j, at] = content[at, start + j]
+
+
+@numba.njit("void(f4[:, ::1], f4[:, ::1], i8[::1], i8[::1])", cache=True, nogil=True)
+def cut_rows(out: FloatArray, content: FloatArray, offsets: IntArray, jet_ptr: IntArray) -> None:
+    """Write all rows of each variable to ``out`` (variables, jet_ptr[-1]), cut as jet_ptr says."""
+    for at in range(out.shape[0]):
+        for row in range(len(jet_ptr) - 1):
+            start, first, last = offsets[row], jet_ptr[row], jet_ptr[row + 1]
+            _copy(out[at, first:last], content[at, start : start + last - first])

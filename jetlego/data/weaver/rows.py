@@ -10,7 +10,7 @@ import numpy as np
 from jetlego.clustering.packed import offsets_of
 from jetlego.conventions import BoolArray, FloatArray, IntArray
 from jetlego.data.weaver.inputs import Parameters
-from jetlego.data.weaver.padding import fill_rows, pack_rows
+from jetlego.data.weaver.padding import cut_rows, fill_rows, pack_rows
 
 
 class Packed(NamedTuple):
@@ -49,6 +49,17 @@ class Rows(NamedTuple):
         out = np.empty((int(jet_ptr[-1]), len(self.wrap)), np.float32)
         pack_rows(out, self.content, self.offsets, rows, jet_ptr)
         return Packed(jet_ptr, out)
+
+
+    def columns(self, length: int) -> tuple[IntArray, FloatArray]:
+        """Return the jets' offsets and (variables, P) of all jets, cut to ``length``; not copied if none is longer."""
+        counts = np.diff(self.offsets)
+        if not len(counts) or counts.max() <= length:
+            return self.offsets, self.content
+        jet_ptr = offsets_of(np.minimum(counts, length))
+        out = np.empty((len(self.content), int(jet_ptr[-1])), np.float32)
+        cut_rows(out, self.content, self.offsets, jet_ptr)
+        return jet_ptr, out
 
 
 class Workspace:

@@ -101,10 +101,25 @@ class Chunk:
         if not packed:
             made = [part.padded(rows, length) for part in parts]
             return made[0] if len(made) == 1 else np.concatenate(made, axis=1)
+        return self._rows(group).packed(rows, length)
+
+    def columns(self, group: Group) -> tuple[IntArray, FloatArray]:
+        """Return offsets and (variables, P) float32 of all jets of a group with a length, without padding.
+
+        Raises
+        ------
+        DataError
+            ``RAGGED-MISMATCH`` if its variables have rows of different lengths.
+        """
+        return self._rows(group).columns(group.length or 0)
+
+    def _rows(self, group: Group) -> Rows:
+        parts = self.groups[group.name]
+        assert not isinstance(parts, np.ndarray)  # a group with a length
         if len(parts) > 1:
             what = f"group '{group.name}': its variables have rows of different lengths and cannot be packed"
             raise DataError("RAGGED-MISMATCH", what)
-        return parts[0].packed(rows, length)
+        return parts[0]
 
     def _transformed(self, group: Group) -> np.ndarray | list[Rows]:
         if group.length is None:
