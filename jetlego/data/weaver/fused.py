@@ -23,7 +23,7 @@ from jetlego.data.weaver.padding import transform_into
 from jetlego.data.weaver.plan import Plan
 from jetlego.data.weaver.rows import Rows, Workspace
 
-BLOCK = 65_536
+BLOCK = 32_768
 """Constituents a block: few enough for a cache, and so many that calls cost next to nothing."""
 
 
@@ -73,10 +73,12 @@ class _Part(NamedTuple):
 
     @property
     def size(self) -> int:
+        """Number of constituents."""
         return int(self.offsets[-1])
 
     @classmethod
     def of(cls, plan: Plan, frame: Frame, names: Sequence[str]) -> _Part | None:
+        """Return what gives these variables; None unless each has a value for each constituent of one structure."""
         tape = plan.tape(names, frame.deferred)
         if tape is None or not all(name in frame.columns for name in tape.columns):
             return None

@@ -7,6 +7,7 @@ signature each and release the GIL.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -29,13 +30,22 @@ def transform_into(out: FloatArray, content: np.ndarray, parameters: Parameters)
 
     A center of None changes nothing but NaN; infinities then stay.
     """
-    with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(content, F32)
-        center = 0.0 if parameters.center is None else float(parameters.center)
-        numbers = [F32(number) for number in (center, parameters.scale, parameters.low, parameters.high)]
-    if _scale(out, values, parameters.center is not None, *numbers) == 0:
+    values = content
+    if content.dtype != F32 or not content.flags.c_contiguous:
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(content, F32)
+    if _scale(out, values, *_numbers(parameters)) == 0:
         return 0, 0
     return int(np.isnan(values).sum()), int(np.isinf(values).sum())
+
+
+@lru_cache(1024)
+def _numbers(parameters: Parameters) -> tuple[Any, ...]:
+    """Return whether anything is done, and center, scale and bounds."""
+    center = 0.0 if parameters.center is None else float(parameters.center)
+    with np.errstate(over="ignore"):
+        numbers = [F32(number) for number in (center, parameters.scale, parameters.low, parameters.high)]
+    return (parameters.center is not None, *numbers)
 
 
 @numba.njit("i8(f4[::1], f4[::1], b1, f4, f4, f4, f4)", cache=True, nogil=True)

@@ -50,7 +50,6 @@ class Rows(NamedTuple):
         pack_rows(out, self.content, self.offsets, rows, jet_ptr)
         return Packed(jet_ptr, out)
 
-
     def columns(self, length: int) -> tuple[IntArray, FloatArray]:
         """Return the jets' offsets and (variables, P) of all jets, cut to ``length``; not copied if none is longer."""
         counts = np.diff(self.offsets)
