@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
@@ -22,6 +23,8 @@ class Holdable(Protocol):
         """Let go of the file."""
         ...
 
+
+_within = threading.local()
 
 H = TypeVar("H", bound=Holdable)
 K = TypeVar("K", bound=Hashable)
@@ -80,11 +83,15 @@ def short_lived() -> Iterator[None]:
     before they are dropped; it then looks at them seldom, and memory grows with every file that is opened. Here they
     stay young until the end, when a look at the young ones alone finds them.
     """
-    running = gc.isenabled()
+    if getattr(_within, "some", False):  # a look from further inside would make what is still in use old
+        yield
+        return
+    running, _within.some = gc.isenabled(), True
     gc.disable()
     try:
         yield
     finally:
+        _within.some = False
         gc.collect(0)
         if running:
             gc.enable()

@@ -5,6 +5,7 @@ import weakref
 
 import awkward as ak
 import numpy as np
+import pytest
 import uproot
 from oracles.jet_files import jetclass_arrays, write_rntuple, write_tree
 
@@ -13,6 +14,7 @@ from jetlego.data.formats.reader import Request
 from jetlego.data.held import Held, short_lived
 from jetlego.data.stream import scan
 from jetlego.data.stream.source import FileSource
+from jetlego.errors import DataError
 
 
 def test_a_table_that_let_go_reads_the_same_and_opens_again_for_other_branches(tmp_path):
@@ -102,8 +104,26 @@ def test_circles_go_at_once_and_the_collector_runs_on_as_before():
             self.me = self
 
     with short_lived():
-        gone = weakref.ref(Circle())
+        circle = Circle()
+        gone = weakref.ref(circle)
+        with short_lived():  # must not make the circle old while it is in use
+            assert not gc.isenabled()
+        del circle
         assert gone() is not None
         assert not gc.isenabled()
     assert gone() is None
     assert gc.isenabled()
+
+
+def test_a_file_that_is_replaced_between_blocks_is_told(tmp_path):
+    path = write_tree(tmp_path / "a.root", jetclass_arrays([2, 3] * 20), baskets=4)
+    source = FileSource([path], "jetclass")
+    index = scan(source, size=10)
+    with source.open() as reader:
+        first = reader.read(index.blocks[0])
+        other = write_tree(tmp_path / "b.root", jetclass_arrays([3, 2] * 25, seed=1), baskets=3)
+        other.replace(path)
+        with pytest.raises(DataError, match=r"a\.root") as caught:
+            reader.read(index.blocks[1])
+    assert caught.value.id == "FILE-CHANGED"
+    assert first.num_jets == 10

@@ -36,7 +36,8 @@ def test_a_class_without_training_jets_is_refused_unless_allowed(small_config, s
 def test_whole_splits_tell_nothing(small_config):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        splits_of(run_config(small_config, train=BOTH).data)
+        splits = splits_of(run_config(small_config, train=BOTH).data)
+    assert set(splits.test.label) == {0, 1}
 
 
 @pytest.mark.slow

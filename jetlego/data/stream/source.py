@@ -191,6 +191,7 @@ class _FileBlocks(BlockReader):
 
     def read(self, block: Block) -> Jets:
         path = self.source.files[block.file]
+        self.source.stamps[block.file].require(path)  # each time: what is held is where things lie, not the file itself
         with self._held.using(block.file) as reader:
             parts = [part if reader.screened else screen(part, path, reader.schema, self.request)
                      for part in reader.chunks(block.start, block.stop, None)]  # fmt: skip
@@ -205,7 +206,6 @@ class _FileBlocks(BlockReader):
         return replace(jets, jet={**jets.jet, "file_index": self.source.first[block.file] + within})
 
     def _opened(self, file: int) -> Reader:
-        self.source.stamps[file].require(self.source.files[file])
         return open_reader(self.source.files[file], self.source.schema, self.request)
 
     def close(self) -> None:

@@ -136,8 +136,7 @@ class _WeaverBlocks(BlockReader):
     def read(self, block: Block) -> Jets:
         source = self.source
         path = source.files[block.file]
-        if path not in self.tables:
-            source.stamps[block.file].require(path)
+        source.stamps[block.file].require(path)  # each time: what is held is where things lie, not the file itself
         assert block.stop is not None
         raw = source.reader.read_held(self.tables, Piece(path, block.start, block.stop, 0))
         frame = finite_frame(source.plan.selected(raw), source.config, source.nonfinite, path, self.tally)
