@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jetlego.benchmark.fastjet_native import native_rates
+from jetlego.benchmark.scaling import rate_of_processes
 from jetlego.clustering.cluster import cluster
 from jetlego.clustering.threads import num_threads
 from jetlego.data.jets import Jets
@@ -25,7 +26,9 @@ MOST_WALKED = 300
 WALKING = "walking FastJet's Python objects"
 
 
-def measure(jets: Jets, *, native: Path | str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
+def measure(
+    jets: Jets, *, native: Path | str | None = None, repeats: int = 5, side_by_side: bool = True
+) -> list[dict[str, Any]]:
     """Return rows ``{name, rate, unit, reference, ratio}`` in jets per second.
 
     Parameters
@@ -36,21 +39,23 @@ def measure(jets: Jets, *, native: Path | str | None = None, repeats: int = 5) -
         A program that times native FastJet; by default as :func:`~jetlego.benchmark.fastjet_native.native_rates`.
     repeats
         Each figure is the best of that many runs.
+    side_by_side
+        Also measure as many processes as there are threads: what the machine can give at all.
 
     Notes
     -----
-    One thread against one thread in processor time, several threads in wall time.
+    One thread against one thread in processor time, several threads or processes in wall time.
     """
     few = jets.select(np.unique(np.linspace(0, jets.num_jets - 1, min(jets.num_jets, MOST_WALKED)).astype(np.int64)))
     rates = native_rates(jets, program=native)
     rows = []
     for algorithm in ALGORITHMS:
-        rows += _rows(algorithm, jets, few, repeats)
+        rows += _rows(algorithm, jets, few, repeats, side_by_side)
         rows += _rows_against_native(algorithm, jets, rates, repeats)
     return rows
 
 
-def _rows(algorithm: str, jets: Jets, few: Jets, repeats: int) -> list[dict[str, Any]]:
+def _rows(algorithm: str, jets: Jets, few: Jets, repeats: int, side_by_side: bool) -> list[dict[str, Any]]:
     def ours(some: Jets, threads: int) -> Callable[[], object]:
         return lambda: cluster(some.p4, some.jet_ptr, algorithm=algorithm, threads=threads)
 
@@ -61,10 +66,13 @@ def _rows(algorithm: str, jets: Jets, few: Jets, repeats: int) -> list[dict[str,
     rows = [_row(f"{algorithm}, {WALKING}", slow), _row(f"{algorithm}, cluster, 1 thread", fast, WALKING, slow)]
     threads = num_threads(None)
     if threads > 1:
-        one, all_threads = (
+        one, together = (
             jets.num_jets / _seconds(ours(jets, count), time.perf_counter, repeats) for count in (1, threads)
         )
-        rows.append(_row(f"{algorithm}, cluster, {threads} threads", all_threads, "cluster, 1 thread", one))
+        rows.append(_row(f"{algorithm}, cluster, {threads} threads", together, "cluster, 1 thread", one))
+        if side_by_side:
+            apart = rate_of_processes(jets, algorithm, processes=threads, repeats=repeats)
+            rows.append(_row(f"{algorithm}, cluster, {threads} threads", together, f"{threads} processes", apart))
     return rows
 
 

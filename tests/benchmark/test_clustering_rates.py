@@ -11,6 +11,7 @@ from oracles.sample_jets import some_jets
 
 from jetlego.benchmark.clustering import ALGORITHMS, WALKING, measure
 from jetlego.benchmark.fastjet_native import PROGRAM_VARIABLE, native_rates
+from jetlego.benchmark.scaling import rate_of_processes
 from jetlego.data.jets import Jets
 from jetlego.errors import EnvironmentFault
 
@@ -32,7 +33,7 @@ def few_jets() -> Jets:
 def test_every_algorithm_beside_walked_objects(monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     monkeypatch.setenv("PATH", "")  # no compiler, no native FastJet
-    rows = measure(few_jets(), repeats=1)
+    rows = measure(few_jets(), repeats=1, side_by_side=False)
     for algorithm in ALGORITHMS:
         mine = [row for row in rows if row["name"].startswith(algorithm + ",")]
         walked, one, two = mine
@@ -60,6 +61,21 @@ def test_the_program_that_the_environment_names(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv(PROGRAM_VARIABLE, str(program))
     assert native_rates(few_jets()) == {("kt", "Best"): 1000.0}
+
+
+@pytest.mark.slow
+def test_processes_side_by_side(monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    rows = measure(few_jets(), repeats=1)
+    apart = [row for row in rows if row["reference"] == "2 processes"]
+    assert len(apart) == len(ALGORITHMS)
+    assert all(row["rate"] > 0 and row["ratio"] > 0 for row in apart)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_told():
+    with pytest.raises(EnvironmentFault, match="one of 2 processes"):
+        rate_of_processes(few_jets(), "no_such_algorithm", processes=2, repeats=1)
 
 
 @pytest.mark.slow
