@@ -91,8 +91,54 @@ class Source(ABC):
         return False
 
 
+class DiskSource(Source):
+    """A source of files on disk: which they are, when they changed, and which were left out.
+
+    Attributes
+    ----------
+    files, stamps
+        Paths, with size and time of change.
+    skip_bad
+        Leave out unreadable files; they are noted in ``skipped``, a list.
+    """
+
+    files: list[Path]
+    stamps: list[Stamp]
+    skip_bad: bool
+    skipped: list[str]
+
+    def find(self, paths: Paths) -> None:
+        """Look for the files.
+
+        Raises
+        ------
+        DataError
+            ``NO-FILES``, ``DUPLICATE-INPUT``.
+        """
+        self.files = find_files(paths)
+        check_duplicates(self.files)
+        self.stamps = [Stamp.of(path) for path in self.files]
+        self.first = list(range(len(self.files)))
+
+    @property
+    def names(self) -> Sequence[str]:  # type: ignore[override]
+        """Paths of the files."""
+        return list(map(str, self.files))
+
+    def marks(self) -> list[list[int]]:
+        """Return size and time of change of each file."""
+        return [[stamp.size, stamp.modified] for stamp in self.stamps]
+
+    def skip(self, file: int, error: DataError) -> bool:
+        """Note an unreadable file; False if it must not be skipped, or the file is not at fault."""
+        if not self.skip_bad or not unreadable(error):
+            return False
+        self.skipped.append(str(error))
+        return True
+
+
 @dataclass
-class FileSource(Source):
+class FileSource(DiskSource):
     """Jet files.
 
     Parameters
@@ -121,24 +167,12 @@ class FileSource(Source):
     uniform: Uniform = field(init=False, default_factory=Uniform)
 
     def __post_init__(self) -> None:
-        self.files = find_files(self.paths)
-        check_duplicates(self.files)
-        self.stamps = [Stamp.of(path) for path in self.files]
-        self.first = list(range(len(self.files)))
+        self.find(self.paths)
 
     @property
     def skipped(self) -> list[str]:  # type: ignore[override]
         """Unreadable files, each with its reason."""
         return self.request.tally.bad_files
-
-    @property
-    def names(self) -> Sequence[str]:  # type: ignore[override]
-        """Paths of the files."""
-        return list(map(str, self.files))
-
-    def marks(self) -> list[list[int]]:
-        """Return size and time of change of each file."""
-        return [[stamp.size, stamp.modified] for stamp in self.stamps]
 
     def blocks(self, size: int) -> list[Block]:
         """Return all blocks; each file is opened once, for the layout of its storage."""
@@ -174,13 +208,6 @@ class FileSource(Source):
         tally.warn()
         if tally.weight_sum == 0:
             raise DataError("WEIGHTS", f"the weights of {tally.kept} jets of {self.names[0]} and others add up to 0")
-
-    def skip(self, file: int, error: DataError) -> bool:
-        """Note an unreadable file; False if it must not be skipped, or the file is not at fault."""
-        if not self.skip_bad or not unreadable(error):
-            return False
-        self.skipped.append(str(error))
-        return True
 
 
 class _FileBlocks(BlockReader):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from jetlego.conventions import FloatArray
-from jetlego.data.files import Paths, check_duplicates, find_files
+from jetlego.data.files import Paths
 from jetlego.data.held import short_lived
 from jetlego.data.jets import Jets
-from jetlego.data.read import unreadable
 from jetlego.data.screen import capped
-from jetlego.data.stamps import Stamp
-from jetlego.data.stream.source import Block, BlockReader, Source, add_up
+from jetlego.data.stream.source import Block, BlockReader, DiskSource, add_up
 from jetlego.data.tally import Tally
 from jetlego.data.weaver.as_jets import as_jets, without_truth
 from jetlego.data.weaver.config import WeaverConfig
@@ -30,7 +27,7 @@ from jetlego.errors import DataError
 
 
 @dataclass
-class WeaverSource(Source):
+class WeaverSource(DiskSource):
     """The jets of some files through a finished weaver configuration.
 
     Parameters
@@ -65,10 +62,7 @@ class WeaverSource(Source):
     files: list[Path] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.files = find_files(self.paths)
-        check_duplicates(self.files)
-        self.stamps = [Stamp.of(path) for path in self.files]
-        self.first = list(range(len(self.files)))
+        self.find(self.paths)
         observers = self.config.options["observers"]
         if self.mode == "predict":
             self.config = without_truth(self.config)
@@ -88,15 +82,6 @@ class WeaverSource(Source):
     def skipped(self) -> list[str]:  # type: ignore[override]
         """Unreadable files, each with its reason."""
         return self.tally.bad_files
-
-    @property
-    def names(self) -> Sequence[str]:  # type: ignore[override]
-        """Paths of the files."""
-        return list(map(str, self.files))
-
-    def marks(self) -> list[list[int]]:
-        """Return size and time of change of each file."""
-        return [[stamp.size, stamp.modified] for stamp in self.stamps]
 
     def blocks(self, size: int) -> list[Block]:
         """Return all blocks; each file is opened once, for the layout of its storage."""
@@ -119,13 +104,6 @@ class WeaverSource(Source):
         """Warn of files that were left out, and of NaN and infinite inputs."""
         self.tally.warn()
         warn_non_finite(self.odd)
-
-    def skip(self, file: int, error: DataError) -> bool:
-        """Note an unreadable file; False if it must not be skipped, or the file is not at fault."""
-        if not self.skip_bad or not unreadable(error):
-            return False
-        self.skipped.append(str(error))
-        return True
 
 
 class _WeaverBlocks(BlockReader):
