@@ -57,7 +57,7 @@ def _frame(columns, first, last):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(texts=st.lists(expression, min_size=1, max_size=4), data=st.data(), wrap=st.booleans(),
        length=st.integers(1, 9), cuts=st.sets(st.integers(1, 39), max_size=3),
        block=st.sampled_from([5, 40, 4096]))  # fmt: skip

@@ -19,7 +19,7 @@ def run_config(small_config, **data):
     return RunConfig.model_validate({**plain, "data": {**plain["data"], "max_jets": None, **data}})
 
 
-@pytest.mark.parametrize("stream", [None, {"block": 100, "pool": 300}])
+@pytest.mark.parametrize("stream", [None, pytest.param({"block": 100, "pool": 300}, marks=pytest.mark.slow)])
 def test_a_class_without_training_jets_is_refused_unless_allowed(small_config, stream):
     data = run_config(small_config, train=TOP, val=["sample://qcd/test"], stream=stream).data
     what = r"the training jets hold no jet of the class qcd \(found: top \d+\)"

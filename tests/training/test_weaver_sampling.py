@@ -232,7 +232,7 @@ def test_validation_is_drawn_once_if_the_configuration_says_so(tmp_path, sample)
     assert json.dumps(run_config(sample).resolved())
 
 
-@pytest.mark.parametrize("stream", [None, {"block": 500, "pool": 2_000}])
+@pytest.mark.parametrize("stream", [None, pytest.param({"block": 500, "pool": 2_000}, marks=pytest.mark.slow)])
 def test_embedded_jets_are_measured_on_their_training_part(tmp_path, stream):
     (tmp_path / "config.yaml").write_text("""
 new_variables: {part_log: np.log(part_energy)}
