@@ -89,13 +89,13 @@ def learn_matching(seed: int) -> dict[str, float]:
 @task("sinkhorn", published=0.0, source="exact", gate="<= 0.05", minutes=4, figure="matched rmse")  # fmt: skip
 def learn_transport(seed: int) -> float:
     """Recover sets of 2 to 6 points of known number through as many slots, by the debiased entropic distance."""
-    net, rng = Slots(), generator(seed)
+    net, rng = Slots(layers=2, told=2), generator(seed)
 
     def loss(step: int) -> Tensor:
         points, mask = some_points(rng, 128)
         return sinkhorn(net(points, mask)[0], points, mask=(mask, mask), epsilon=0.05)
 
-    fit(net.parameters(), loss, steps=1500, lr=1e-3, warmup=50)
+    fit(net.parameters(), loss, steps=1100, lr=2e-3, warmup=50)
     points, mask = some_points(rng, 4096)
     with torch.no_grad():
         slots = net.eval()(points, mask)[0]
