@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ def learn_sum_and_maximum(seed: int) -> dict[str, float]:
 class Reader(nn.Module):
     """An embedding of each item, a readout, and a number."""
 
-    def __init__(self, readout: str, width: int, seed: int, hidden: int = 32) -> None:
+    def __init__(self, readout: Any, width: int, seed: int, hidden: int = 32) -> None:
         super().__init__()
         self.embed = build({"brick": "mlp", "hidden": [64, hidden], "activation": "silu"}, in_dim=width, seed=seed)
         self.readout = build(readout, in_dim=hidden, seed=seed)
@@ -72,7 +73,7 @@ def learn_readouts(seed: int) -> dict[str, float]:
     return {
         "attention_pool R2": _read("attention_pool", _value_of_largest_key, seed),
         "set2set R2": _read("set2set", _value_of_largest_key, seed),
-        "dtnn R2": _read("dtnn", _spread, seed),
+        "dtnn R2": _read({"brick": "dtnn", "hidden": 64}, _spread, seed, steps=6000, lr=1e-2),
     }
 
 
@@ -87,14 +88,16 @@ def _spread(x: Tensor, mask: Tensor) -> Tensor:
     return (square - mean.square()).clamp(min=0).sqrt()
 
 
-def _read(readout: str, answer: Callable[[Tensor, Tensor], Tensor], seed: int) -> float:
+def _read(
+    readout: Any, answer: Callable[[Tensor, Tensor], Tensor], seed: int, *, steps: int = 2500, lr: float = 3e-3
+) -> float:
     net, rng = Reader(readout, 2, seed), generator(seed)
 
     def loss(step: int) -> Tensor:
         x, mask = numbers(rng, 256, 2)
         return mse(net(x, mask), answer(x, mask))
 
-    fit(net.parameters(), loss, steps=2500, lr=3e-3, clip=1.0)
+    fit(net.parameters(), loss, steps=steps, lr=lr, clip=1.0)
     x, mask = numbers(rng, 8192, 2)
     with torch.no_grad():
         return r_squared(net(x, mask), answer(x, mask))
