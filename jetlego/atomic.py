@@ -109,6 +109,8 @@ def require_writable(folder: Path) -> None:
 class FolderLock:
     """Hold a folder inside a ``with`` block; the lock goes with the process, so none is ever stale.
 
+    A folder that was made for the lock goes with it if nothing has been put there.
+
     Raises
     ------
     EnvironmentFault
@@ -117,8 +119,10 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._made_here = False
 
     def __enter__(self) -> FolderLock:
+        self._made_here = not self.folder.exists()
         require_writable(self.folder)
         path = self.folder / ".lock"
         self._file: IO[str] = path.open("a+")
@@ -142,6 +146,9 @@ class FolderLock:
     def __exit__(self, *_: object) -> None:
         (self.folder / ".lock").unlink(missing_ok=True)
         self._file.close()
+        if self._made_here:
+            with contextlib.suppress(OSError):  # it holds something by now
+                self.folder.rmdir()
 
 
 def process_lives(pid: int) -> bool:

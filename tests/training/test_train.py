@@ -105,6 +105,14 @@ def test_a_loss_that_is_never_finite_stops_the_run(tmp_path, small_config):
     assert caught.value.id == "DIVERGED"
 
 
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder(tmp_path, small_config):
+    settings = small_config().resolved()
+    settings["data"]["train"] = [str(tmp_path / "nowhere.root")]
+    with pytest.raises(DataError):
+        train(RunConfig.model_validate(settings), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_in_use_is_refused(tmp_path, small_config):
     with FolderLock(tmp_path / "run"), pytest.raises(EnvironmentFault, match=r"in use by .*pid"):
         train(small_config(), tmp_path / "run")

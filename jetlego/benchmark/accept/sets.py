@@ -73,7 +73,7 @@ def learn_readouts(seed: int) -> dict[str, float]:
     return {
         "attention_pool R2": _read("attention_pool", _value_of_largest_key, seed),
         "set2set R2": _read("set2set", _value_of_largest_key, seed),
-        "dtnn R2": _read({"brick": "dtnn", "hidden": 64}, _spread, seed, steps=6000, lr=1e-2),
+        "dtnn R2": _read({"brick": "dtnn", "hidden": 64}, _spread, seed, steps=6000, lr=1e-2, variance=0.01),
     }
 
 
@@ -89,13 +89,19 @@ def _spread(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _read(
-    readout: Any, answer: Callable[[Tensor, Tensor], Tensor], seed: int, *, steps: int = 2500, lr: float = 3e-3
+    readout: Any,
+    answer: Callable[[Tensor, Tensor], Tensor],
+    seed: int,
+    *,
+    steps: int = 2500,
+    lr: float = 3e-3,
+    variance: float = 1.0,
 ) -> float:
     net, rng = Reader(readout, 2, seed), generator(seed)
 
     def loss(step: int) -> Tensor:
         x, mask = numbers(rng, 256, 2)
-        return mse(net(x, mask), answer(x, mask))
+        return mse(net(x, mask), answer(x, mask)) / variance  # of the answers, about: the clip is in its units
 
     fit(net.parameters(), loss, steps=steps, lr=lr, clip=1.0)
     x, mask = numbers(rng, 8192, 2)
