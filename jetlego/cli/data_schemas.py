@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 
-def schemas() -> None:
-    """List the layouts that jetlego reads; any other needs only a schema file of its own.
+def schemas(name: str | None = None, /) -> None:
+    """List the layouts that jetlego reads, or print one of their files; any other layout needs only a schema of its own.
 
-    Example: jetlego data schemas
+    Example: jetlego data schemas pfnano > my_layout.yaml
+
+    Parameters
+    ----------
+    name
+        A schema of the list, printed as it is written, to start from.
     """
     from rich.table import Table
     from rich.text import Text
 
     from jetlego.cli.console import results_console
-    from jetlego.data.schemas.load import list_schemas
+    from jetlego.data.schemas.load import list_schemas, schema_text
 
+    if name is not None:
+        results_console().print(Text(schema_text(name).rstrip()), soft_wrap=True)
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("schema", "what", "source"):
         table.add_column(head)

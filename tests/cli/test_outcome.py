@@ -8,6 +8,7 @@ import pytest
 
 from jetlego.cli.app import app
 from jetlego.cli.outcome import run_safely
+from jetlego.data.schemas.load import load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +29,7 @@ def run(capsys):
         (["trian"], 2, "USAGE", ["'train'"]),
         (["train"], 2, "USAGE", ["CONFIG"]),
         (["data", "schema"], 2, "USAGE", ["'schemas'"]),
+        (["data", "schemas", "pfnan"], 2, "BAD-VALUE", ["'pfnano'"]),
         (["data", "check", "x.root", "--verfy"], 2, "USAGE", ["'--verify'"]),
         (["data", "check", "sample://top/val", "--schema", "jetclas"], 2, "BAD-VALUE", ["'jetclass'"]),
         (["train", "configs/quickstart.yaml", "data.flaten.bins=[5]"], 2, "UNKNOWN-KEY", ["command line", "flatten"]),
@@ -131,3 +133,11 @@ def test_a_closed_pipe_is_no_fault():
     )
     assert done.returncode in (0, 141)
     assert "Traceback" not in done.stderr
+
+
+def test_a_shipped_schema_is_printed_as_it_is_written_and_reads_back(run, tmp_path):
+    code, out, _ = run("data", "schemas", "jetclass")
+    assert code == 0
+    copied = tmp_path / "mine.yaml"
+    copied.write_text(out)
+    assert load_schema(copied) == load_schema("jetclass")

@@ -17,10 +17,15 @@ _TRUTH = frozenset({"one_hot", "column", "expr", "file_name"})
 
 
 @cache
+def _texts() -> dict[str, str]:
+    """Return {file name: text} of the shipped files, sorted."""
+    files = [f for f in resources.files(__package__).iterdir() if f.name.endswith(".yaml")]
+    return {f.name: f.read_text(encoding="utf-8") for f in sorted(files, key=lambda f: f.name)}
+
+
+@cache
 def _documents() -> dict[str, YamlDocument]:
-    folder = resources.files(__package__)
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    documents = [parse_yaml(f.read_text(encoding="utf-8"), name=f.name) for f in files]
+    documents = [parse_yaml(text, name=name) for name, text in _texts().items()]
     return {document.data["name"]: document for document in documents}
 
 
@@ -33,6 +38,17 @@ def shipped_schemas() -> dict[str, Schema]:
 def list_schemas() -> list[tuple[str, str, str]]:
     """Return (name, title, reference) of every shipped schema, for ``jetlego data schemas``."""
     return [(s.name, s.title, s.reference) for s in shipped_schemas().values()]
+
+
+def schema_text(name: str) -> str:
+    """Return a shipped schema as it is written, to be copied and changed.
+
+    Raises
+    ------
+    ConfigError
+        ``BAD-VALUE``, with the nearest name.
+    """
+    return _texts()[_documents()[_known(name)].name]
 
 
 def load_schema(schema: str | Path | dict[str, Any] | Schema) -> Schema:
