@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def schemas(name: str | None = None, /) -> None:
-    """List the layouts that jetlego reads, or print one of their files; any other layout needs only a schema of its own.
+    """List the layouts that jetlego reads, or print one; any other needs only a schema file of its own.
 
     Example: jetlego data schemas pfnano > my_layout.yaml
 
