@@ -74,7 +74,7 @@ def learn_to_repeat(seed: int) -> float:
     """
     spec = {"brick": "dnc", "hidden": 64, "slots": 10, "width": 8}
     net, rng = build(spec, in_dim=REPEAT_BITS + 2, out_dim=REPEAT_BITS + 1, seed=seed), generator(seed)
-    learned(net, lambda: repeats(rng, 64), steps=2000, lr=3e-3)
+    learned(net, lambda: repeats(rng, 64), steps=3000, lr=3e-3)
     return bit_error(net, *repeats(rng, 4096))
 
 
