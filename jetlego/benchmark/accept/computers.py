@@ -53,10 +53,7 @@ def learned(net: nn.Module, batch: object, *, steps: int, lr: float) -> None:
     minutes=5,
 )
 def learn_to_copy_bits(seed: int) -> dict[str, float]:
-    """Bit error of copies of 6-bit words, learned on 1 to 10 of them, tried on 10 and on 20.
-
-    The gate is a target: no whole run at this size has been made yet.
-    """
+    """Bit error of copies of 6-bit words, learned on 1 to 10 of them, tried on 10 and on 20."""
     spec = {"brick": "ntm", "hidden": 64, "slots": 32, "width": 12}
     net, rng = build(spec, in_dim=BITS + 1, out_dim=BITS, seed=seed), generator(seed)
     learned(net, lambda: sequences(rng, 32, least=1, most=10), steps=2000, lr=3e-3)
@@ -68,10 +65,7 @@ REPEAT_BITS, MOST = 4, 3
 
 @task("dnc", published=0.0, source="exact", gate="<= 0.02", minutes=5, figure="bit error")  # fmt: skip
 def learn_to_repeat(seed: int) -> float:
-    """Bit error of words of 1 to 3 letters of 4 bits, said 1 to 3 times over, then the end.
-
-    The gate is a target: no whole run at this size has been made yet.
-    """
+    """Bit error of words of 1 to 3 letters of 4 bits, said 1 to 3 times over, then the end."""
     spec = {"brick": "dnc", "hidden": 64, "slots": 10, "width": 8}
     net, rng = build(spec, in_dim=REPEAT_BITS + 2, out_dim=REPEAT_BITS + 1, seed=seed), generator(seed)
     learned(net, lambda: repeats(rng, 64), steps=3000, lr=3e-3)
@@ -114,8 +108,6 @@ def learn_new_classes(seed: int) -> dict[str, float]:
     At the first time a net that knows which labels have been given away may guess among the others: that is worth
     (1/5 + 1/4 + 1/3 + 1/2 + 1) / 5 = 0.457, so "within 3 points of chance" would ask it to be blind. More would mean
     that labels leak.
-
-    The gate is a target: no whole run at this size has been made yet.
     """
     spec = {"brick": "mann", "hidden": 64, "slots": 24, "width": 16, "heads": 2}
     net, rng = build(spec, in_dim=FEATURES + CLASSES, out_dim=CLASSES, seed=seed), generator(seed)

@@ -22,10 +22,7 @@ _POINTER = {"brick": "pointer", "hidden": WIDTH}
     minutes=5,
 )
 def learn_hulls(seed: int) -> dict[str, float]:
-    """Hulls of 5 to 10 points named corner by corner, counter-clockwise from the lowest index.
-
-    The gate is a target: no whole run at this size has been made yet.
-    """
+    """Hulls of 5 to 10 points named corner by corner, counter-clockwise from the lowest index."""
     encoder, pointer = build(_ENCODER, in_dim=2, seed=seed), build(_POINTER, in_dim=WIDTH, seed=seed)
     rng = generator(seed)
 
