@@ -35,6 +35,7 @@ def compiled(module, inputs):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # torch flattens weights of its recurrent nets anew
 @pytest.mark.parametrize("how", [exported, compiled])
 @pytest.mark.parametrize("name", FIXED)
 def test_the_graph_says_what_the_brick_says(name, how):
