@@ -131,19 +131,22 @@ def label_faults(jets: Jets) -> dict[int, int]:
     return {code: count for code, count in counts.items() if count}
 
 
-def check_present(label: IntArray | None, classes: Sequence[str], *, what: str) -> None:
-    """Raise ``ConfigError`` ``LABELS`` if a class has no jet; ``what`` names the jets, such as ``"the training jets"``.
+def told_absent(counts: IntArray, classes: Sequence[str], *, what: str) -> str:
+    """Return that some jets lack a class; nothing if they do not.
 
+    Parameters
+    ----------
+    counts
+        (K,) jets of each class.
+    classes
+        Their names.
+    what
+        Names the jets, such as ``"the training jets"``.
+
+    Notes
+    -----
     For those who train: a class that is never seen is never learnt, and its scores mean nothing.
     """
-    if label is not None:
-        told = told_absent(np.bincount(label[label >= 0], minlength=len(classes)), classes, what=what)
-        if told:
-            raise ConfigError("LABELS", told, "leave the class out of classes, or allow it to be missing")
-
-
-def told_absent(counts: IntArray, classes: Sequence[str], *, what: str) -> str:
-    """Return that some jets, ``counts`` of each class, lack a class; nothing if they do not."""
     absent = [name for name, count in zip(classes, counts, strict=True) if not count]
     if not absent:
         return ""
