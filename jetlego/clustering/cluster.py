@@ -19,8 +19,8 @@ from jetlego.clustering.history import History, merge_offsets, node_offsets
 from jetlego.clustering.jet_kernels import recluster_jets
 from jetlego.clustering.kernels import scratch
 from jetlego.clustering.kinematics import E_SCHEME
-from jetlego.clustering.lane_passes import MOST_ABREAST
-from jetlego.clustering.packed import checked_momenta
+from jetlego.clustering.lane_passes import LANES, MOST_ABREAST
+from jetlego.clustering.packed import checked_momenta, offsets_of
 from jetlego.clustering.threads import over_blocks
 from jetlego.conventions import FloatArray, IntArray
 from jetlego.errors import ConfigError
@@ -115,26 +115,32 @@ def _recluster(
 
     arrays = momenta, offsets, node_ptr, merge_ptr
     results = node_p4, parents, dij
+    jets, large = _by_size(offsets, abreast=scheme == E_SCHEME and not row.spherical)
+    sizes = np.diff(offsets)
 
-    def work(first: int, last: int) -> None:
-        jets, large = _shared_out(offsets, first, last, abreast=scheme == E_SCHEME and not row.spherical)
-        if len(jets):
-            recluster_abreast(jets, *arrays, row.power, *lane_scratch(), *results)
-        if len(large):
-            slot_of = np.empty(2 * np.diff(offsets)[large].max(), np.uint64)
-            recluster_jets(large, *arrays, row.power, row.spherical, scheme, scratch(), slot_of, *results)
+    def abreast(first: int, last: int) -> None:
+        recluster_abreast(jets[first:last], *arrays, row.power, *lane_scratch(), *results)
 
-    over_blocks(work, offsets, threads)
+    def one_by_one(first: int, last: int) -> None:
+        some = large[first:last]
+        slot_of = np.empty(2 * sizes[some].max(), np.uint64)
+        recluster_jets(some, *arrays, row.power, row.spherical, scheme, scratch(), slot_of, *results)
+
+    over_blocks(abreast, offsets_of(sizes[jets]), threads, step=int(LANES))
+    over_blocks(one_by_one, offsets_of(sizes[large]), threads)
     if scale != 1:
         dij /= scale
     return History(parents, dij, node_ptr, offsets, node_p4)
 
 
-def _shared_out(offsets: IntArray, first: int, last: int, *, abreast: bool) -> tuple[IntArray, IntArray]:
-    """Return the numbers of the jets that go abreast, by size, and of those that go one by one."""
-    count = np.diff(offsets[first : last + 1])
-    order = np.argsort(count, kind="stable")
+def _by_size(offsets: IntArray, *, abreast: bool) -> tuple[IntArray, IntArray]:
+    """Return the numbers of the jets that go abreast, by size, and of those that go one by one.
+
+    All jets are sorted, not those of a block: eight take as long as the largest of them.
+    """
+    count = np.diff(offsets)
+    order = np.argsort(np.minimum(count, MOST_ABREAST + 1).astype(np.uint16), kind="stable")  # small ones: radix sort
     small = int(np.searchsorted(count, MOST_ABREAST, side="right", sorter=order)) if abreast else 0
     if small < FEWEST_ABREAST:
         small = 0
-    return first + order[:small], first + order[small:]
+    return order[:small], order[small:]

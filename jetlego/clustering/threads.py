@@ -12,7 +12,7 @@ import numpy as np
 from jetlego.conventions import IntArray
 from jetlego.errors import ConfigError
 
-BLOCKS_PER_THREAD = 8
+BLOCKS_PER_THREAD = 16
 LEAST_WORK = 200_000
 """Below this sum of n (n + 16) one thread is done before a second has started."""
 
@@ -27,10 +27,11 @@ def num_threads(threads: int | None) -> int:
     return threads
 
 
-def over_blocks(work: Callable[[int, int], None], jet_ptr: IntArray, threads: int | None) -> None:
+def over_blocks(work: Callable[[int, int], None], jet_ptr: IntArray, threads: int | None, *, step: int = 1) -> None:
     """Call ``work(first, last)`` for blocks of jets that together cover all; ``work`` releases the GIL.
 
-    Each jet is written by exactly one call, so the result does not depend on the number of threads.
+    Blocks start at multiples of ``step``. Each jet is written by exactly one call, so the result does not depend on
+    the number of threads.
     """
     count = np.diff(jet_ptr).astype(np.float64)
     cost = np.cumsum(count * (count + 16))
@@ -41,7 +42,8 @@ def over_blocks(work: Callable[[int, int], None], jet_ptr: IntArray, threads: in
         work(0, len(count))
         return
     goals = np.linspace(0, cost[-1], workers * BLOCKS_PER_THREAD + 1)[1:-1]
-    edges = np.unique(np.concatenate([[0], np.searchsorted(cost, goals), [len(count)]]))
+    inner = np.searchsorted(cost, goals) // step * step
+    edges = np.unique(np.concatenate([[0], inner, [len(count)]]))
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work, a, b) for a, b in itertools.pairwise(edges.tolist())]:
             done.result()
