@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,13 @@ class StoreBatches(Batches):
         The jets.
     draw
         Which of them take part in each epoch; None: each once.
+    renewed
+        From an epoch to the same jets as that epoch sees them; None: always as in the store.
     """
 
     store: JetStore
     draw: Draw | None = None
+    renewed: Callable[[int], JetStore] | None = None
 
     @property
     def num_jets(self) -> int:
@@ -88,7 +91,8 @@ class StoreBatches(Batches):
 
     def shuffled(self, place: Place) -> Iterator[JetBatch]:
         """Yield the rest of an epoch, cut from the store, or from the jets drawn of it, by a keyed permutation."""
-        rows, total = None, self.store.num_jets
+        store = self.store if self.renewed is None else self.renewed(place.epoch)
+        rows, total = None, store.num_jets
         if self.draw is not None:
             rows = self.draw.rows(0, total, seed=place.seed, epoch=place.epoch)
             total = len(rows)
@@ -97,7 +101,7 @@ class StoreBatches(Batches):
             positions = np.arange(number * place.size, min((number + 1) * place.size, count))
             own = positions[place.rank :: place.ranks]
             chosen = shuffled(own, num_samples=total, seed=place.seed, epoch=place.epoch)
-            yield self.store.batch(chosen if rows is None else rows[chosen])
+            yield store.batch(chosen if rows is None else rows[chosen])
 
     def in_order(self, size: int) -> Iterator[JetBatch]:
         """Yield the whole store in order."""

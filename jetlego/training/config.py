@@ -57,6 +57,16 @@ class FlattenConfig(Section):
         return self
 
 
+class AugmentConfig(Section):
+    """How training jets differ from epoch to epoch; see :class:`jetlego.data.augment.Augmentation`."""
+
+    rotate: bool = Field(False, description="turn each jet about its axis")
+    reflect: bool = Field(False, description="mirror every other jet")
+    drop: float = Field(0.0, ge=0, lt=1, description="probability that a constituent is lost")
+    smear_pt: float = Field(0.0, ge=0, description="relative width of the change of each momentum")
+    smear_angle: float = Field(0.0, ge=0, description="GeV; a constituent's direction moves by this over its pT")
+
+
 class DataConfig(Section):
     """Which jets, which classes, what is known of each constituent."""
 
@@ -83,6 +93,7 @@ class DataConfig(Section):
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of train used where test is empty")
     flatten_pt: bool = Field(False, description="weight training jets to one flat pT spectrum in every class")
     flatten: FlattenConfig | None = Field(None, description="the same in one or two variables of your choice")
+    augment: AugmentConfig | None = Field(None, description="change training jets at random, anew each epoch")
     stream: StreamConfig | None = Field(None, description="read while training, in bounded memory; true: as by default")
     on_bad_file: Literal["error", "skip"] = Field("error", description="skip: leave out, warn, count in metrics.json")
 
@@ -126,6 +137,12 @@ class DataConfig(Section):
             raise ValueError("nonfinite: weaver is the rule of data.weaver alone; choose error, zero, drop-jet, ...")
         if self.nonfinite == "impute" and self.weaver is not None:
             raise ValueError("nonfinite: impute is not for weaver, whose inputs are centered: choose zero")
+        return self
+
+    @model_validator(mode="after")
+    def _augment_fits(self) -> DataConfig:
+        if self.augment is not None and self.weaver is not None:
+            raise ValueError("augment changes momenta, from which weaver's inputs are made while reading: use a schema")
         return self
 
     @model_validator(mode="after")

@@ -73,11 +73,14 @@ class StreamBatches(Batches):
         From jets to what batches are cut from; called in a thread, it must not depend on the jets' company.
     draw
         Which jets take part in each epoch, numbered in the order of blocks; None: each once.
+    renewed
+        From jets and an epoch to these jets as that epoch shuffles them; None: as they are read.
     """
 
     split: StreamedSplit
     prepare: Prepare
     draw: Draw | None = None
+    renewed: Callable[[Jets, int], Jets] | None = None
     _meter: ShuffleMeter | None = field(init=False, default=None)
     _readers: Readers | None = field(init=False, default=None)
     _kept: JetStore | None = field(init=False, default=None)
@@ -106,7 +109,7 @@ class StreamBatches(Batches):
         if self._readers is None:  # files stay open from epoch to epoch
             self._readers = Readers(split.source, split.settings.workers)
         made = portions(
-            self._readers, split.index, order, bounds, self.prepare,
+            self._readers, split.index, order, bounds, self._prepare_for(place.epoch),
             first=place.batch, slice_=Slice(place.rank, place.ranks), choice=self._choice(place),
         )  # fmt: skip
         for portion in made:
@@ -114,6 +117,10 @@ class StreamBatches(Batches):
                 label = portion.content.label
                 meter.add(portion.block[rows], None if label is None else label[rows])
                 yield portion.content.batch(rows)
+
+    def _prepare_for(self, epoch: int) -> Prepare:
+        prepare, renewed = self.prepare, self.renewed
+        return prepare if renewed is None else lambda jets: prepare(renewed(jets, epoch))
 
     def _choice(self, place: Place) -> Callable[[int], IntArray] | None:
         draw, ptr = self.draw, offsets_of(self.split.index.num_jets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 
 from jetlego.atomic import write_atomic
+from jetlego.data.augment import Augmentation, augmented
 from jetlego.data.draw import Draw
 from jetlego.data.jets import Jets
 from jetlego.data.table import write_table
@@ -126,15 +128,24 @@ def _fit(
 
 def _batches(config: RunConfig, splits: AnySplits) -> tuple[Recipe, Batches, Batches]:
     """Fit the recipe on training jets, or on a sample of those on disk, and return it with both kinds of batches."""
-    train, val, weaver = splits.train, splits.val, splits.origin.weaver
+    train, val, weaver, change = splits.train, splits.val, splits.origin.weaver, _change(config)
     if isinstance(train, Jets):
         recipe, store = Recipe.fit_apply(config, train, weaver=weaver)
-        return recipe, StoreBatches(store, splits.draw), StoreBatches(recipe.apply(val))
+        renewed = None if change is None else lambda epoch: recipe.apply(change(train, epoch), training=True)
+        return recipe, StoreBatches(store, splits.draw, renewed), StoreBatches(recipe.apply(val))
     sample = train.sample(train.settings.fit_jets, seed=config.training.seed)
     recipe, _ = Recipe.fit_apply(config, sample, weaver=weaver)
-    train_batches = StreamBatches(train, partial(recipe.apply, training=True), splits.draw)
+    train_batches = StreamBatches(train, partial(recipe.apply, training=True), splits.draw, change)
     streamed = train_batches, StreamBatches(val, recipe.apply)
     return recipe, *streamed
+
+
+def _change(config: RunConfig) -> Callable[[Jets, int], Jets] | None:
+    """Return what makes the jets of an epoch out of those that were read, or None."""
+    if config.data.augment is None:
+        return None
+    how, seed = Augmentation(**config.data.augment.model_dump()), config.training.seed
+    return lambda jets, epoch: augmented(jets, how, seed=seed, epoch=epoch)
 
 
 def write_test_results(run: Run, splits: AnySplits) -> None:
