@@ -74,13 +74,23 @@ class Score(nn.Module):
         return score if key_mask is None else score.masked_fill(~key_mask.unsqueeze(1), 0)
 
     def _score(self, query: Tensor, key: Tensor) -> Tensor:
+        return self.against(query, self.prepared(key))
+
+    def prepared(self, key: Tensor) -> Tensor:
+        """Return what of a score the keys (B, N, in_dim) decide alone, for many calls of :meth:`against`."""
         if self.kind == "additive":
-            return self._additive(self.from_query(query), self.from_key(key))
+            return self.from_key(key)
         if self.kind == "cosine":
-            return F.softplus(self.beta) * (l2_normalise(query) @ l2_normalise(key).mT)
-        if self.kind == "general":
-            key = self.map(key)
-        score = query @ key.mT
+            return l2_normalise(key)
+        return self.map(key) if self.kind == "general" else key
+
+    def against(self, query: Tensor, prepared: Tensor) -> Tensor:
+        """Return (B, T, N) of queries (B, T, query_dim) and keys that are prepared; no mask is looked at."""
+        if self.kind == "additive":
+            return self._additive(self.from_query(query), prepared)
+        if self.kind == "cosine":
+            return F.softplus(self.beta) * (l2_normalise(query) @ prepared.mT)
+        score = query @ prepared.mT
         return score / math.sqrt(self.in_dim) if self.kind == "scaled" else score
 
     def _additive(self, query: Tensor, key: Tensor) -> Tensor:

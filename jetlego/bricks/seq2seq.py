@@ -14,11 +14,15 @@ from torch import Tensor, nn
 
 from jetlego.bricks.attention import Attention, ScoreName
 from jetlego.bricks.feedforward import Embed
+from jetlego.bricks.masks import masked_softmax
 from jetlego.bricks.recurrent import GRU
 from jetlego.bricks.registry import brick
 from jetlego.bricks.sampling import draw
 
 State = tuple[Tensor, ...]
+
+FIRM = 10.0
+"""Gain of where to look next: weights lie between 0 and 1, and a score must reach about 10 to decide a softmax."""
 
 
 @brick("seq2seq", takes={"x": "sequence[in_dim]", "target": "index"}, gives={"log_prob": "logits[out_dim]"})
@@ -36,7 +40,8 @@ class Seq2Seq(nn.Module):
     attention
         One of the scores of ``score``, or None for the last state alone.
     location
-        With attention: how many places away from where it looked it may be told to go; 0 goes by content alone.
+        With attention: how many places away from where it looked it may be told to go; 0 goes by content alone. The
+        convolution counts ten times, so that it can outweigh the content before it has grown large.
     bidirectional
         Whether the encoder reads both ways.
 
@@ -70,37 +75,33 @@ class Seq2Seq(nn.Module):
         """
         if target is None:
             raise ValueError("seq2seq needs the sequence that it is to score; decode() makes its own")
-        state, rows = self.read(x, mask), []
+        state = self.read(x, mask)
         fed = torch.cat([target.new_full((x.shape[0], 1), -1), target], 1)[:, : target.shape[1]]
         if fed.shape[1] == 0:
             return x.new_zeros(x.shape[0], 0, self.out_dim)
+        fed = self.embed(fed)
         if self.attention is None:  # the context never changes, so all steps are one call
-            return self._written(fed, state[1].unsqueeze(1).expand(-1, fed.shape[1], -1), state[0])[0]
-        for token in fed.unbind(1):
-            log_prob, state = self.step(token, state)
-            rows.append(log_prob)
-        return torch.stack(rows, 1)
+            return self._said(self._written(fed, state[1].unsqueeze(1).expand(-1, fed.shape[1], -1), state[0])[0])
+        steps = []
+        for item in fed.unbind(1):
+            known, state = self._advance(item, state)
+            steps.append(known)
+        return self._said(torch.cat(steps, 1))
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> State:
-        """Return the decoder's first state: (s, c), with attention (s, h, real (B, T), weights (B, T))."""
+        """Return the decoder's first state: (s, c), with attention (s, h, real (B, T), weights (B, T), keys)."""
         h = self.encoder(x, mask)
         ends = self._ends(h, mask)
         first = torch.tanh(self.start(ends))
         if self.attention is None:
             return first, ends
         mask = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
-        return first, h, mask, torch.zeros_like(h[..., 0])
+        return first, h, mask, torch.zeros_like(h[..., 0]), self.attention.score.prepared(self.keys(h))
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         """Return log-probabilities (B, symbols + 1) after ``token (B,)``, -1 at the begin, and the state."""
-        s, *read = state
-        context = read[0]
-        if self.attention is not None:
-            h, mask, before = read
-            weight = self.attended(s, h, mask, before)
-            context, read = (weight.unsqueeze(1) @ h).squeeze(1), [h, mask, weight]
-        log_prob, s = self._written(token.unsqueeze(1), context.unsqueeze(1), s)
-        return log_prob.squeeze(1), (s, *read)
+        known, state = self._advance(self.embed(token), state)
+        return self._said(known).squeeze(1), state
 
     @torch.no_grad()
     def decode(self, x: Tensor, mask: Tensor | None = None, *, steps: int,
@@ -120,19 +121,35 @@ class Seq2Seq(nn.Module):
             over = over | (token == self.symbols)
         return torch.stack(found, 1), torch.stack(scores, 1)
 
-    def attended(self, s: Tensor, h: Tensor, mask: Tensor, before: Tensor) -> Tensor:
+    def attended(self, s: Tensor, h: Tensor, real: Tensor, before: Tensor, keys: Tensor) -> Tensor:
         """Return the weights (B, T) with which a decoder in state ``s (B, hidden)`` looks at what was read.
 
-        ``before (B, T)`` are the weights of the step before.
+        ``before (B, T)`` are the weights of the step before, ``keys`` what attention has prepared of ``h``.
         """
         assert self.attention is not None
-        bias = self.moves(before.unsqueeze(1)) if self.moves is not None and before.shape[1] else None
-        return self.attention.weights(s.unsqueeze(1), self.keys(h), mask, bias=bias).squeeze(1)
+        score = self.attention.score.against(s.unsqueeze(1), keys).squeeze(1)
+        if self.moves is not None and before.shape[1]:
+            score = score + FIRM * self.moves(before.unsqueeze(1)).squeeze(1)
+        return masked_softmax(score, real)
 
-    def _written(self, tokens: Tensor, context: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities (B, S, symbols + 1) after ``tokens (B, S)`` in contexts (B, S, width), and s."""
-        states, end = self.cell(torch.cat([self.embed(tokens), context], -1), s.unsqueeze(0))
-        return self.out(torch.cat([states, context], -1)).log_softmax(-1), end[0]
+    def _advance(self, fed: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what is known after one more embedded token (B, hidden), (B, 1, hidden + width), and the state."""
+        s, *read = state
+        context = read[0]
+        if self.attention is not None:
+            h, real, before, keys = read
+            weight = self.attended(s, h, real, before, keys)
+            context, read = (weight.unsqueeze(1) @ h).squeeze(1), [h, real, weight, keys]
+        known, s = self._written(fed.unsqueeze(1), context.unsqueeze(1), s)
+        return known, (s, *read)
+
+    def _written(self, fed: Tensor, context: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states and contexts (B, S, hidden + width) after tokens (B, S, hidden) in contexts, and s."""
+        states, end = self.cell(torch.cat([fed, context], -1), s.unsqueeze(0))
+        return torch.cat([states, context], -1), end[0]
+
+    def _said(self, known: Tensor) -> Tensor:
+        return self.out(known).log_softmax(-1)
 
     def _ends(self, h: Tensor, mask: Tensor | None) -> Tensor:
         """Return what both directions of the encoder know in the end, (B, width); zeros for an empty row."""

@@ -95,13 +95,23 @@ def test_decoding_agrees_with_scoring(attention, location):
 
 
 def test_attention_can_be_told_to_go_one_place_back():
-    model = Seq2Seq(in_dim=3, symbols=4, hidden=6, attention="dot", location=1).double()
+    model = Seq2Seq(in_dim=3, symbols=4, hidden=6, attention="additive", location=1).double()
+    x, mask = torch.randn(2, 9, 3, dtype=torch.float64), torch.arange(9) < torch.tensor([[9], [6]])
+    s, h, real, _, keys = model.read(x, mask)
+    before = torch.rand(2, 9, dtype=torch.float64) * mask
+    weights, taps = model.attended(s, h, real, before, keys), model.moves.weight.flatten()
+    for b, count in ((0, 9), (1, 6)):
+        padded = [0.0, *before[b].tolist(), 0.0]
+        content = [model.attention.score(s[b : b + 1, None], h[b : b + 1, i : i + 1]).reshape(()) for i in range(count)]
+        told = [sum(taps[k] * padded[i + k] for k in range(3)) for i in range(count)]
+        expected = torch.stack([c + 10 * t for c, t in zip(content, told, strict=True)]).softmax(0)
+        torch.testing.assert_close(weights[b, :count], expected)
     with torch.no_grad():
-        model.moves.weight.copy_(torch.tensor([[[0.0, 0.0, 100.0]]]))
-    s, h, real, before = model.read(torch.zeros(1, 9, 3, dtype=torch.float64))
-    before[0, 6] = 1
-    weights = model.attended(s, h, real, before)
-    assert weights[0, 5].item() == pytest.approx(1)
+        taps.copy_(torch.tensor([0.0, 0.0, 2.0]))
+    before = torch.nn.functional.one_hot(torch.tensor([6, 4]), 9).double()
+    weights = model.attended(s, h, real, before, keys)
+    assert weights.argmax(1).tolist() == [5, 3]
+    assert weights.amax(1).min() > 0.999
 
 
 def test_seq2seq_needs_a_target():
