@@ -33,7 +33,7 @@ Truth = dict[str, Any]
     "hydra",
     published={"classes lost (points)": None, "particles lost (points)": None, "mass": None, "pile-up": None,
                "peaks": None, "share of time": None},
-    source="none: each head of the joint net against a net of its own, from the same start; less time to learn than all",
+    source="none: each head of the joint net against a net of its own, which starts from the same weights",
     gate={"classes lost (points)": "<= 1", "particles lost (points)": "<= 1", "mass": "<= 0.02", "pile-up": "<= 0.02",
           "peaks": "<= 0.02", "share of time": "<= 0.40"},
     minutes=5,
@@ -45,8 +45,8 @@ def learn_all_at_once(seed: int) -> dict[str, float]:
 
     One to three prongs of up to eight particles and up to twenty particles of pile-up; the heads tell the number of
     prongs, the mass of the hard particles, the share of pile-up of each pixel, where prongs are, and whose each
-    particle is. All nets begin with the same jets in the same order; the joint net goes on for three times as many steps
-    as each of the others. A step of it costs 1.3 times as much, so that its learning takes less time than theirs
+    particle is. All nets begin with the same jets in the same order; the joint net goes on for three times as many
+    steps as each of the others. A step of it costs 1.3 times as much, so that its learning takes less time than theirs
     together. With no more steps than one of the five it was behind by 10 % (mass), 7 % (pile-up) and 29 % (peaks).
     """
     nets = {"all": trained(HEADS, seed, JOINT), **{head: trained((head,), seed, STEPS) for head in HEADS}}
