@@ -66,7 +66,7 @@ def learn_to_look_back(seed: int) -> dict[str, float]:
     Attention that goes by content alone cannot tell equal letters apart and is lost beyond the lengths it has seen, so
     it is also told where it looked before.
     """
-    looking = reverser(seed, steps=600, attention="additive", location=1, bidirectional=True)
+    looking = reverser(seed, steps=400, attention="additive", location=1, bidirectional=True)
     blind = reverser(seed, steps=1500)
     long = {"least": 20, "most": 20}
     seen = accuracy(looking, seed, **long)
