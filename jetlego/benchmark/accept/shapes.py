@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 SHAPES = ("disc", "square", "triangle", "ring", "frame", "cross")
+_SIN = math.sin(2 * math.pi / 3)
 
 
 def drawn(rng: torch.Generator, kind: Tensor, *, size: int, radius: tuple[float, float]) -> Tensor:
@@ -19,21 +20,25 @@ def drawn(rng: torch.Generator, kind: Tensor, *, size: int, radius: tuple[float,
     line = torch.arange(size) + 0.5
     x, y = line.reshape(1, -1, 1) - place[:, 0].reshape(-1, 1, 1), line - place[:, 1].reshape(-1, 1, 1)
     along, across = (x * angle.cos() + y * angle.sin()) / reach, (y * angle.cos() - x * angle.sin()) / reach
-    return torch.stack(outlines(along, across)).gather(0, kind.reshape(1, -1, 1, 1).expand(1, -1, size, size))[0]
+    inside = torch.empty(count, size, size, dtype=torch.bool)
+    for index, name in enumerate(SHAPES):
+        mine = kind == index
+        inside[mine] = outline(name, along[mine], across[mine])
+    return inside
 
 
-def outlines(u: Tensor, v: Tensor) -> list[Tensor]:
-    """Return where (u, v), in units of the radius, lies in each of :data:`SHAPES`."""
-    far, block, thin = u.square() + v.square(), torch.maximum(u.abs(), v.abs()), torch.minimum(u.abs(), v.abs())
-    sides = [math.cos(a) * u + math.sin(a) * v < 0.5 for a in (0.0, 2 * math.pi / 3, 4 * math.pi / 3)]
-    return [
-        far < 1,
-        block < 0.8,
-        sides[0] & sides[1] & sides[2],
-        (far < 1) & (far > 0.36),
-        (block < 0.8) & (block > 0.45),
-        (block < 1) & (thin < 0.25),
-    ]
+def outline(name: str, u: Tensor, v: Tensor) -> Tensor:
+    """Return where (u, v), in units of the radius, lies in one of :data:`SHAPES`."""
+    if name in ("disc", "ring"):
+        far = u.square() + v.square()
+        return far < 1 if name == "disc" else (far < 1) & (far > 0.36)
+    if name == "triangle":
+        half = -0.5 * u  # the three sides have their normals at 0, 120 and 240 degrees
+        return (u < 0.5) & (half + _SIN * v < 0.5) & (half - _SIN * v < 0.5)
+    block = torch.maximum(u.abs(), v.abs())
+    if name == "cross":
+        return (block < 1) & (torch.minimum(u.abs(), v.abs()) < 0.25)
+    return block < 0.8 if name == "square" else (block < 0.8) & (block > 0.45)
 
 
 def one_of_four(rng: torch.Generator, count: int, size: int = 32) -> tuple[Tensor, Tensor]:
