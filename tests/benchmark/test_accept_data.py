@@ -1,5 +1,7 @@
 """The data of learning tasks are what they say: checked against definitions in plain Python."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -19,6 +21,25 @@ def test_hulls_are_those_of_scipy():
         assert size.item() == pytest.approx(expected.volume, abs=1e-5)
     assert hulls.convex(points, corner).all()
     assert not hulls.convex(points, corner[:, [1, 0, *range(2, 10)]]).any()
+    assert hulls.simple(points, corner).all()
+
+
+def test_polygons_cross_themselves_where_two_of_their_edges_meet():
+    points = torch.rand(300, 6, 2, generator=generator(1), dtype=torch.float64)
+    number = 3 + torch.arange(300) % 4
+    answer = torch.where(torch.arange(6) < number.unsqueeze(1), torch.arange(6), -1)
+    found = hulls.simple(points, answer)
+    for one, count, alone in zip(points, number.tolist(), found.tolist(), strict=True):
+        ends = torch.cat([one[:count], one[:1]])
+        meet = False
+        for i, j in itertools.combinations(range(count), 2):
+            if j in (i + 1, i + count - 1):
+                continue
+            ways = torch.stack([ends[i + 1] - ends[i], ends[j] - ends[j + 1]], 1)
+            at = torch.linalg.solve(ways, ends[j] - ends[i])  # how far along each of the two lines they meet
+            meet |= bool(((at > 0) & (at < 1)).all())
+        assert alone == (not meet)
+    assert 0.2 < found.double().mean() < 0.8
 
 
 def test_palindromes():
