@@ -4,8 +4,18 @@ import itertools
 
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 
-from jetlego.benchmark.accept import computers, glyphs, hulls, lookup, palindromes, thinking, translation
+from jetlego.benchmark.accept import (
+    computers,
+    glyphs,
+    hulls,
+    lookup,
+    palindromes,
+    point_sets,
+    thinking,
+    translation,
+)
 from jetlego.benchmark.accept.training import generator
 
 
@@ -120,3 +130,16 @@ def test_glyphs_of_one_class_are_alike():
     distance = torch.cdist(x, support)
     same = label.unsqueeze(2) == given.unsqueeze(1)
     assert distance[same].mean() < 0.9 * distance[~same].mean()
+
+
+def test_slots_claim_one_item_each_and_do_not_see_their_order():
+    score = torch.randn(40, 6, 6, generator=generator(0), dtype=torch.float64).requires_grad_()
+    claims = point_sets.claimed(score)
+    best = [torch.from_numpy(linear_sum_assignment(-s)[1]) for s in score.detach().numpy()]
+    assert torch.equal(claims.argmax(-1), torch.stack(best))
+    torch.testing.assert_close(claims.sum(-1), torch.ones(40, 6, dtype=torch.float64))
+    assert torch.autograd.grad(claims[:, 0, 0].sum(), score)[0].abs().max() > 1e-3
+    net, (points, mask) = point_sets.Claims(), point_sets.some_points(generator(1), 50)
+    order = torch.randperm(6, generator=generator(2))
+    for a, b in zip(net(points, mask), net(points[:, order], mask[:, order]), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
