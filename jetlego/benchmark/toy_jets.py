@@ -23,6 +23,9 @@ PRONGS, PIXELS, HALF_WIDTH, PATCH = 3, 16, 0.8, 4
 _EACH = 4
 """Most constituents of a prong."""
 
+_TREE = ("ln_pt", "ln_energy", "ln_pt_rel", "ln_energy_rel", "eta", "phi", "delta_r", "ln_mass", "is_leaf")
+"""Features of nodes: where prongs are is asked in absolute angles, which those to the jet's axis do not tell."""
+
 
 @dataclass(frozen=True)
 class ToyJets:
@@ -62,7 +65,7 @@ class ToyJets:
             "merges": _places(p4, ptr, int(size.sum(1).max(initial=0))),
         }
         jets = Jets(p4=p4, jet_ptr=ptr, constituents={}, jet={})
-        spec = TreeSpec(features="kinematics", scaler="none", targets=("ln_kt",), keep_p4=True)
+        spec = TreeSpec(features=_TREE, scaler="robust", targets=("ln_kt",), keep_p4=True)
         return cls(prepare(jets, trees={"kt": spec}, constituent_features=features, jet_features=extra))
 
     def __len__(self) -> int:

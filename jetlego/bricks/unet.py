@@ -91,6 +91,20 @@ class UNet(nn.Module):
             DoubleConv(2 * high if skips else high, high, norm, self.modes) for high, _ in steps
         )
         self.last = nn.Conv2d(dims[0], self.out_dim, 1)
+        self.normed = norm is not None
+        self.reset()
+
+    def reset(self, generator: torch.Generator | None = None) -> None:
+        """Without norm, start as the paper does, lest what comes in is lost on the way: weights of N(0, 2 / fan-in).
+
+        Torch's own start shrinks the variance to a sixth at each layer with ReLU.
+        """
+        if self.normed:
+            return
+        own = self.down if isinstance(self.down, Contract) else nn.Module()
+        for module in (*own.modules(), *self.merge.modules()):
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_dim, H, W) of ``x (B, in_dim, H, W)``."""

@@ -98,6 +98,16 @@ def test_each_scale_that_is_handed_across_has_gradient():
     assert sum(p.numel() for p in without.parameters()) < sum(p.numel() for p in model.parameters())
 
 
+def test_unet_without_norm_starts_as_in_the_paper():
+    model = build({"brick": "unet", "width": 16, "depth": 3}, in_dim=16).double()
+    x = torch.randn(4, 16, 32, 32, dtype=torch.float64)
+    for conv in (m for part in (model.down, model.merge) for m in part.modules() if isinstance(m, torch.nn.Conv2d)):
+        fan_in = conv.weight[0].numel()
+        assert conv.weight.var().item() == pytest.approx(2 / fan_in, rel=0.1)
+    sizes = [m.square().mean().item() for m in model.down.features(x)]
+    assert 0.3 < sizes[-1] / sizes[0] < 8  # six layers on, maxima between: torch's own start leaves 1e-4 of it
+
+
 def test_unet_refuses_an_encoder_of_other_strides():
     with pytest.raises(ValueError, match=r"strides are \[4, 8\]"):
         UNet(in_dim=1, encoder=ResNet(in_dim=1, width=2, blocks=[1, 1], stem="7x7"))

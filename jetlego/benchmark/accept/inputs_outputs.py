@@ -19,7 +19,7 @@ from jetlego.benchmark.toy_jets import ToyJets
 def learn_every_cell(seed: int) -> dict[str, float]:
     """Share of assemblies that beat the best answer that does not look, after 200 steps on 1500 toy jets.
 
-    The gates are targets: three cells have been tried alone, and beat it after 100 steps.
+    Compared on 500 further jets. The gain is in units of each cell's own loss.
     """
     jets, cells = ToyJets.make(2000, seed=seed), read_cells()
     gains = []
