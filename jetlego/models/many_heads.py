@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
@@ -11,7 +13,8 @@ from jetlego.bricks.part import Part, fit
 from jetlego.bricks.registry import brick
 from jetlego.errors import ConfigError, did_you_mean
 from jetlego.losses.registry import build_loss
-from jetlego.models.jet_targets import TARGETS
+from jetlego.models.jet_targets import TARGETS, Target
+from jetlego.models.tree_targets import TREE_TARGETS
 
 
 class _Carry(torch.autograd.Function):
@@ -42,12 +45,13 @@ class ManyHeads(nn.Module):
     Parameters
     ----------
     in_dim, num_classes
-        Known from the data.
+        Known from the data, as are ``node_dims`` and ``pair_dim`` where jets come with trees.
     body
         A ``jet_assembly`` whose ``outputs`` are the further heads.
     learn
-        {output: {"target": name, "loss": spec, "factor": number}}. Targets are those of
-        :mod:`jetlego.models.jet_targets`: ``ln_mass``, ``soft_share``, ``leading_peaks``, ``hard_core``.
+        {output: {"target": name, "loss": spec, "factor": number, "tree": name}}. Targets are those of
+        :mod:`jetlego.models.jet_targets`: ``ln_mass``, ``soft_share``, ``leading_peaks``, ``hard_core``; and, of a
+        tree that the jets were prepared with, those of :mod:`jetlego.models.tree_targets`: ``generation``.
 
     Notes
     -----
@@ -57,18 +61,16 @@ class ManyHeads(nn.Module):
     """
 
     def __init__(self, *, in_dim: int, num_classes: int, body: Annotated[Part, "batch -> logits"],
-                 learn: dict[str, dict[str, Any]]) -> None:  # fmt: skip
+                 learn: dict[str, dict[str, Any]], node_dims: dict[str, int] | None = None,
+                 pair_dim: int | None = None) -> None:  # fmt: skip
         super().__init__()
-        self.body = fit(body, in_dim=in_dim, num_classes=num_classes)
-        known = {"target", "loss", "factor"}
-        for name, how in learn.items():
+        trees = {"node_dims": node_dims, "pair_dim": pair_dim}
+        self.body = fit(body, in_dim=in_dim, num_classes=num_classes, **trees)
+        for name in learn:
             if name not in self.body.body.outputs or name == "logits":
                 raise ConfigError("BAD-VALUE", f"learn.{name}: the body has no such further output",
                                   did_you_mean(name, self.body.body.outputs))  # fmt: skip
-            if not {"target", "loss"} <= how.keys() <= known or how["target"] not in TARGETS:
-                raise ConfigError("BAD-VALUE", f"learn.{name} wants target, loss and perhaps factor",
-                                  did_you_mean(str(how.get("target")), TARGETS))  # fmt: skip
-        self.targets = {name: how["target"] for name, how in learn.items()}
+        self.targets = {name: _target(name, how) for name, how in learn.items()}
         self.factors = {name: float(how.get("factor", 1.0)) for name, how in learn.items()}
         self.losses = nn.ModuleDict({n: build_loss(how["loss"], path=f"learn.{n}.loss") for n, how in learn.items()})
 
@@ -89,8 +91,25 @@ class ManyHeads(nn.Module):
     def head_losses(self, found: dict[str, Tensor], jets: Any) -> dict[str, Tensor]:
         """Return each loss times its factor, for those of the outputs that are learned."""
         losses = {}
-        for name, function in self.losses.items():
+        for name in self.losses:
             if name in found:
-                target, mask = TARGETS[self.targets[name]](jets, found[name])
-                losses[name] = self.factors[name] * function(found[name], target, mask=mask)
+                losses[name] = self.factors[name] * self.loss_of(name, found[name], jets)
         return losses
+
+    def loss_of(self, name: str, prediction: Tensor, jets: Any) -> Tensor:
+        """Return the loss of one output, without its factor."""
+        target, mask = self.targets[name](jets, prediction)
+        if not target.is_floating_point() and prediction.dim() == target.dim() + 1 == 4:
+            prediction = prediction.movedim(1, -1)  # pairs have their classes first, losses want them last
+        return self.losses[name](prediction, target, mask=mask)
+
+
+def _target(name: str, how: dict[str, Any]) -> Callable[[Any, Tensor], Target]:
+    """Return the function that makes the target of one output; ConfigError if its page is not in order."""
+    known, of_tree = {**TARGETS, **TREE_TARGETS}, how.get("target") in TREE_TARGETS
+    wanted = {"target", "loss", "tree"} if of_tree else {"target", "loss"}
+    if not wanted <= how.keys() <= {*wanted, "factor"} or how["target"] not in known:
+        raise ConfigError("BAD-VALUE", f"learn.{name} wants target, loss{', tree' * of_tree} and perhaps factor",
+                          did_you_mean(str(how.get("target")), known))  # fmt: skip
+    made = known[how["target"]]
+    return functools.partial(made, tree=how["tree"]) if of_tree else made
