@@ -45,6 +45,56 @@ def test_content_and_sharpening():
     torch.testing.assert_close(sharp.sum(-1), torch.ones(2, 3, dtype=torch.float64))
 
 
+def test_an_empty_slot_looks_like_nothing():
+    memory = torch.tensor([[[3.0, 4.0], [3e-9, 4e-9]]], dtype=torch.float64, requires_grad=True)
+    key, strength = torch.tensor([[[3.0, 4.0]]], dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    weight = addressing.by_content(memory, key, strength)
+    expected = torch.tensor([1.0, 0.0], dtype=torch.float64).softmax(0)
+    torch.testing.assert_close(weight[0, 0], expected, atol=1e-5, rtol=0)
+    weight[0, 0, 0].backward()
+    assert memory.grad.abs().max() < 1 / addressing.EMPTY**0.5
+
+
+@pytest.mark.parametrize("slots", [5, 2000])
+def test_small_and_large_memories_are_read_alike(slots):
+    memory, weight, key = randn(2, slots, 4), rand(2, 3, slots, seed=1), randn(2, 3, 4, seed=2)
+    torch.testing.assert_close(addressing.read_at(weight, memory), torch.einsum("bhn,bnw->bhw", weight, memory))
+    torch.testing.assert_close(addressing.likeness(key, memory), torch.einsum("bhw,bnw->bhn", key, memory))
+
+
+def test_several_heads_erase_before_any_adds():
+    memory, weight, erase, add = randn(2, 5, 4), rand(2, 3, 5), rand(2, 3, 4, seed=1), randn(2, 3, 4, seed=2)
+    kept = (1 - torch.einsum("bhn,bhw->bhnw", weight, erase)).prod(1)
+    expected = memory * kept + torch.einsum("bhn,bhw->bnw", weight, add)
+    torch.testing.assert_close(addressing.written(memory, weight, erase, add), expected)
+
+
+def test_heads_of_a_tape_stay_until_they_are_told_to_move():
+    model = build({"brick": "ntm", "hidden": 16, "slots": 12, "heads": 2}, in_dim=3, seed=1).double()
+    state = model.fresh(torch.zeros(4, 3, dtype=torch.float64))
+    for t in range(10):
+        _, state = model.step(0.1 * randn(4, 3, seed=t), state)
+    assert state[1].shape == (4, 4, 12)
+    assert state[1][..., 0].min() > 0.5
+
+
+def test_what_has_just_been_written_does_not_find_itself():
+    model = build({"brick": "mann", "hidden": 6, "slots": 4, "width": 3}, in_dim=3, seed=1).double()
+    with torch.no_grad():
+        model.strength.bias.fill_(100.0)
+        for part in (model.adds, model.mix):  # all that is written is the vector (tanh 1, 0, 0), into a spare slot
+            part.weight.zero_()
+        model.adds.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
+        model.keys.bias.copy_(torch.tensor([0.0, 5.0, 0.0]))
+    x, zero = randn(2, 3), torch.zeros(2, 6, dtype=torch.float64)
+    memory, usage, before = torch.zeros(2, 4, 3), torch.ones(2, 4), torch.zeros(2, 1, 4)
+    memory[:, 2, 1], usage[:, 0] = 1.0, 0.0  # slot 2 holds what the key asks for, slot 0 is written to
+    _, state = model.step(x, (memory.double(), usage.double(), before.double(), zero, zero))
+    torch.testing.assert_close(state[0][:, 0, 1:], torch.zeros(2, 2, dtype=torch.float64))
+    assert state[0][:, 0, 0].min() > 0.1
+    assert state[2][:, 0].argmax(1).tolist() == [2, 2]
+
+
 def test_allocation_is_the_loop_over_ascending_usage():
     usage = rand(6, 5)
     usage[0], usage[1, 2], usage[2, :3] = 1.0, 0.0, 0.5
@@ -106,14 +156,14 @@ def test_least_used_slots_are_written_after_being_cleared():
         memory, _, before = state[:3]
         _, state = model.step(x[:, t], state)
         h = state[3]
-        share, key = torch.sigmoid(model.mix(h))[:, 0], torch.tanh(model.keys(h))
+        share, add = torch.sigmoid(model.mix(h))[:, 0], torch.tanh(model.adds(h))
         for b in range(5):
             spare = min(range(4), key=lambda i: (usage[b][i], i))
             write = [share[b] * before[b, 0, i] + (1 - share[b]) * (i == spare) for i in range(4)]
             assert sum(write).item() == pytest.approx(1.0 if t else 1 - share[b].item())
             for i in range(4):
                 kept = 0 if i == spare else memory[b, i]
-                torch.testing.assert_close(state[0][b, i], kept + write[i] * key[b])
+                torch.testing.assert_close(state[0][b, i], kept + write[i] * add[b])
                 usage[b][i] = 0.95 * usage[b][i] + state[2][b, 0, i].item() + write[i].item()
         torch.testing.assert_close(state[1], torch.tensor(usage, dtype=torch.float64))
 

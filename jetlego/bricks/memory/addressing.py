@@ -11,10 +11,19 @@ from torch import Tensor
 from jetlego.bricks.masks import at_least_float32
 from jetlego.bricks.norms import l2_normalise
 
+EMPTY = 1e-6
+"""Squared length below which a slot counts as empty and looks like nothing.
+
+As in the reference code of the differentiable neural computer. Without it the direction of a slot that hardly holds
+anything decides as much as that of a full one, with gradients of the order of one over its length.
+"""
+
+_SMALL = 4096
+
 
 def by_content(memory: Tensor, key: Tensor, strength: Tensor) -> Tensor:
     """Return softmax_i(beta cos(k, M_i)) (B, H, N) for keys (B, H, W) and strengths (B, H); beta = 0 is uniform."""
-    cosine = l2_normalise(key) @ l2_normalise(memory).mT
+    cosine = likeness(l2_normalise(key), l2_normalise(memory, eps=EMPTY))
     return at_least_float32(strength.unsqueeze(-1) * cosine).softmax(-1).to(memory.dtype)
 
 
@@ -26,19 +35,18 @@ def between(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
 def shifted(weight: Tensor, shift: Tensor) -> Tensor:
     """Return the circular convolution of weightings (B, H, N) with shifts (B, H, S).
 
-    Entry s of a shift moves by ``s - S // 2`` places; one gather, no loop over the batch.
+    Entry s of a shift moves by ``s - S // 2`` places. A sum over slices of the ring, cut open: no gather, whose
+    gradient is slow, and no loop over the batch.
     """
     slots, reach = weight.shape[-1], shift.shape[-1]
-    here = torch.arange(slots, device=weight.device).unsqueeze(1)
-    moves = torch.arange(reach, device=weight.device) - reach // 2
-    windows = weight[..., (here - moves) % slots]
-    return (windows * shift.unsqueeze(-2)).sum(-1)
+    ahead = reach // 2
+    ring = torch.cat([weight[..., slots - (reach - 1 - ahead) :], weight, weight[..., :ahead]], -1)
+    return (ring.unfold(-1, slots, 1).mT @ shift.flip(-1).unsqueeze(-1)).squeeze(-1)
 
 
 def sharpened(weight: Tensor, gamma: Tensor, *, eps: float = 1e-8) -> Tensor:
     """Return w^gamma / sum w^gamma of weightings (B, H, N) with gamma (B, H) >= 1."""
-    raised = (weight + eps).pow(gamma.unsqueeze(-1))
-    return raised / raised.sum(-1, keepdim=True)
+    return ((weight + eps).log() * gamma.unsqueeze(-1)).softmax(-1)
 
 
 def usage_after(usage: Tensor, write: Tensor, read: Tensor, free: Tensor) -> Tensor:
@@ -48,8 +56,10 @@ def usage_after(usage: Tensor, write: Tensor, read: Tensor, free: Tensor) -> Ten
     of the step before, and free gates (B, R). The write weighting counts as a constant, as in the reference code.
     """
     write = write.detach()
-    kept = (1 - free.unsqueeze(-1) * read).prod(1)
-    return (usage + write - usage * write) * kept
+    usage = usage + write - usage * write
+    for gate, place in zip(free.unsqueeze(-1).unbind(1), read.unbind(1), strict=True):
+        usage = torch.addcmul(usage, usage, gate * place, value=-1)
+    return usage
 
 
 def allocation(usage: Tensor, *, eps: float = 1e-6) -> Tensor:
@@ -87,5 +97,31 @@ def written(memory: Tensor, weight: Tensor, erase: Tensor, add: Tensor) -> Tenso
 
     Several heads erase one after the other (a product) and then add, so their order does not matter.
     """
-    kept = (1 - weight.unsqueeze(-1) * erase.unsqueeze(2)).prod(1)
-    return memory * kept + weight.mT @ add
+    places = weight.unsqueeze(-1).unbind(1)  # a loop over the few heads: a product over them has a slow gradient
+    for place, what in zip(places, erase.unsqueeze(2).unbind(1), strict=True):
+        memory = torch.addcmul(memory, memory, place * what, value=-1)
+    return added(memory, weight, add)
+
+
+def added(memory: Tensor, weight: Tensor, add: Tensor) -> Tensor:
+    """Return M + w a^T for all heads at once."""
+    for place, what in zip(weight.unsqueeze(-1).unbind(1), add.unsqueeze(2).unbind(1), strict=True):
+        memory = torch.addcmul(memory, place, what)
+    return memory
+
+
+def likeness(key: Tensor, memory: Tensor) -> Tensor:
+    """Return k . M_i (B, H, N) of keys (B, H, W) and slots (B, N, W).
+
+    Small ones as a sum of products, since a batched product of matrices is a call for each of the batch on a CPU.
+    """
+    if key.shape[1] * memory.shape[1] * memory.shape[2] > _SMALL:
+        return key @ memory.mT
+    return (key.unsqueeze(2) * memory.unsqueeze(1)).sum(-1)
+
+
+def read_at(weight: Tensor, memory: Tensor) -> Tensor:
+    """Return sum_i w_i M_i (B, H, W) of weightings (B, H, N) and slots (B, N, W)."""
+    if weight.shape[1] * memory.shape[1] * memory.shape[2] > _SMALL:
+        return weight @ memory
+    return (weight.unsqueeze(-1) * memory.unsqueeze(1)).sum(2)

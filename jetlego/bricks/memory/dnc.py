@@ -64,7 +64,7 @@ class DNC(Machine):
         return (memory, row, links, row, row, *reads, *self.controller.fresh(x))
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return (B, out_dim) of one item, and the state after it."""
+        """Return what is known after one item, controller and reads, and the state after it."""
         memory, usage, links, precedence, write, weight, read, *inner = state
         h, inner = self.controller(torch.cat([x, read.flatten(1)], -1), tuple(inner))
         keys, strengths, modes, free, *writing = self.interface(h).split(self.sizes, -1)
@@ -73,10 +73,10 @@ class DNC(Machine):
         links, precedence = addressing.links_after(links, precedence, write)
         content = addressing.by_content(memory, keys.unflatten(-1, (self.heads, -1)), _strength(strengths))
         back, found, ahead = modes.unflatten(-1, (self.heads, 3)).softmax(-1).split(1, -1)
-        weight = back * (weight @ links) + found * content + ahead * (weight @ links.mT)
-        read = weight @ memory
-        y = self.out(torch.cat([h, read.flatten(1)], -1))
-        return y, (memory, usage, links, precedence, write, weight, read, *inner)
+        moved = addressing.read_at(back * weight, links) + addressing.likeness(ahead * weight, links)
+        weight = moved + found * content
+        read = addressing.read_at(weight, memory)
+        return torch.cat([h, read.flatten(1)], -1), (memory, usage, links, precedence, write, weight, read, *inner)
 
     def _written(self, memory: Tensor, usage: Tensor, order: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the memory after writing, and the write weighting (B, N)."""

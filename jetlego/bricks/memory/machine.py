@@ -11,32 +11,37 @@ State = tuple[Tensor, ...]
 
 
 class Machine(nn.Module):
-    """A brick that is defined by its step: ``advance(x (B, in_dim), state) -> y (B, out_dim), state``."""
+    """A brick that is defined by its step: ``advance(x (B, in_dim), state) -> what it knows (B, K), state``.
+
+    The layer ``out`` makes the output of what is known, for all steps at once where they are known.
+    """
 
     out_dim: int
+    out: nn.Linear
 
     def fresh(self, x: Tensor) -> State:
         """Return the state before the first item of a sequence, for the batch of ``x``."""
         raise NotImplementedError
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the output of one step, and the state after it."""
+        """Return what is known after one step, and the state after it."""
         raise NotImplementedError
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return (B, out_dim) of one more item ``x (B, in_dim)``, and the state."""
-        return self.advance(x, self.fresh(x) if state is None else state)
+        known, state = self.advance(x, self.fresh(x) if state is None else state)
+        return self.out(known), state
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (B, T, out_dim) of ``x (B, T, in_dim)`` with ``mask (B, T)``, the padding on the right."""
         x = blank(x, mask)
-        state, ys = self.fresh(x), []
+        state, steps = self.fresh(x), []
         for item in x.unbind(1):
-            y, state = self.advance(item, state)
-            ys.append(y)
-        if not ys:
+            known, state = self.advance(item, state)
+            steps.append(known)
+        if not steps:
             return x.new_zeros(x.shape[0], 0, self.out_dim)
-        return blank(torch.stack(ys, 1), mask)
+        return blank(self.out(torch.stack(steps, 1)), mask)
 
 
 class Controller(nn.Module):

@@ -17,9 +17,11 @@ class MANN(Machine):
 
         w_r = softmax_i(beta cos(k, M_i))                  w_w = sigma(a) w_r' + (1 - sigma(a)) w_lu'
         w_u = gamma w_u' + w_r + w_w                       w_lu = the slots of least usage
-        zero the least used slot, then M_i <- M_i + w_w,i k     read r = w_r^T M
+        zero the least used slot, then M_i <- M_i + w_w,i a     read r = w_r^T M
 
-    where the prime marks the step before.
+    where the prime marks the step before. The paper writes the key k itself; a key that has just been written finds
+    itself, so that nothing older is ever read. What is written, a, is therefore a vector of its own: it tells of the
+    step before, whose label is known by now, while k asks for the item of this step.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ class MANN(Machine):
             raise ValueError("there must be as many slots as heads, and decay must lie in (0, 1]")
         self.out_dim, self.slots, self.width, self.heads, self.decay = out_dim or in_dim, slots, width, heads, decay
         self.controller = Controller(in_dim, hidden, recurrent=True)
-        self.keys = nn.Linear(hidden, heads * width)
+        self.keys, self.adds = nn.Linear(hidden, heads * width), nn.Linear(hidden, heads * width)
         self.strength = nn.Linear(hidden, heads)
         self.mix = nn.Linear(hidden, heads)
         self.out = nn.Linear(hidden + heads * width, self.out_dim)
@@ -60,14 +62,14 @@ class MANN(Machine):
         return memory, x.new_zeros(size, self.slots), nowhere, *self.controller.fresh(x)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return (B, out_dim) of one item, and the state after it."""
+        """Return what is known after one item, controller and reads, and the state after it."""
         memory, usage, before, *inner = state
         h, inner = self.controller(x, tuple(inner))
-        key = self.keys(h).unflatten(-1, (self.heads, self.width)).tanh()
+        key, add = (part(h).unflatten(-1, (self.heads, self.width)).tanh() for part in (self.keys, self.adds))
         spare = addressing.least_used(usage, self.heads)
         write = addressing.between(spare, before, self.mix(h).sigmoid().unsqueeze(-1))
-        memory = memory * (1 - spare.sum(1)).unsqueeze(-1) + write.mT @ key
+        memory = addressing.added(memory * (1 - spare.sum(1)).unsqueeze(-1), write, add)
         read = addressing.by_content(memory, key, 1 + F.softplus(self.strength(h)))
         usage = self.decay * usage + read.sum(1) + write.sum(1)
-        found = read @ memory
-        return self.out(torch.cat([h, found.flatten(1)], -1)), (memory, usage, read, *inner)
+        found = addressing.read_at(read, memory)
+        return torch.cat([h, found.flatten(1)], -1), (memory, usage, read, *inner)

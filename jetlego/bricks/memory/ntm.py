@@ -49,18 +49,27 @@ class NTM(Machine):
         self.out_dim, self.slots, self.width, self.heads = out_dim or in_dim, slots, width, heads
         # key, strength, gate, shifts, sharpness for each head; erase and add for those that write
         self.sizes = [width, 1, 1, 2 * reach + 1, 1]
+        self.parts = [2 * heads * sum(self.sizes), 2 * heads * width]
         self.controller = Controller(in_dim + heads * width, hidden, recurrent=recurrent)
-        self.address = nn.Linear(hidden, 2 * heads * sum(self.sizes))
-        self.change = nn.Linear(hidden, 2 * heads * width)
+        self.interface = nn.Linear(hidden, sum(self.parts))
         self.out = nn.Linear(hidden + heads * width, self.out_dim)
         self.first_read = nn.Parameter(torch.empty(heads, width))
         self.first_weight = nn.Parameter(torch.empty(2 * heads, slots))
         self.reset()
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Start with weightings that differ from slot to slot."""
+        """Start with heads at the first slot that stay, sharply, until they are told to move.
+
+        As all slots look alike at first, a gate that is half open to the content spreads every head over the whole
+        memory at the first step, and a head that has to wait forgets where.
+        """
         nn.init.normal_(self.first_read, std=0.1, generator=generator)
         nn.init.normal_(self.first_weight, generator=generator)
+        gate, middle = self.width + 1, self.width + 2 + self.sizes[3] // 2
+        with torch.no_grad():
+            self.first_weight[:, 0] += 6.0
+            bias = self.interface.bias[: self.parts[0]].unflatten(0, (2 * self.heads, -1))
+            bias[:, gate], bias[:, middle], bias[:, -1] = -4.0, 1.5, 1.0
 
     def fresh(self, x: Tensor) -> State:
         """Return memory (B, N, W), weightings (B, 2H, N), what was read (B, H, W), and the controller's state."""
@@ -70,17 +79,16 @@ class NTM(Machine):
         return (memory, weight, self.first_read.tanh().expand(size, -1, -1), *self.controller.fresh(x))
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return (B, out_dim) of one item, and the state after it."""
+        """Return what is known after one item, controller and reads, and the state after it."""
         memory, weight, read, *inner = state
         h, inner = self.controller(torch.cat([x, read.flatten(1)], -1), tuple(inner))
-        order = self.address(h).unflatten(-1, (2 * self.heads, -1)).split(self.sizes, -1)
-        weight = self._moved(memory, order, weight)
+        order, change = self.interface(h).split(self.parts, -1)
+        weight = self._moved(memory, order.unflatten(-1, (2 * self.heads, -1)).split(self.sizes, -1), weight)
         writes, reads = weight.split(self.heads, 1)
-        erase, add = self.change(h).unflatten(-1, (2, self.heads, self.width)).unbind(1)
+        erase, add = change.unflatten(-1, (2, self.heads, self.width)).unbind(1)
         memory = addressing.written(memory, writes, erase.sigmoid(), add.tanh())
-        read = reads @ memory
-        y = self.out(torch.cat([h, read.flatten(1)], -1))
-        return y, (memory, weight, read, *inner)
+        read = addressing.read_at(reads, memory)
+        return torch.cat([h, read.flatten(1)], -1), (memory, weight, read, *inner)
 
     @staticmethod
     def _moved(memory: Tensor, order: tuple[Tensor, ...], before: Tensor) -> Tensor:
