@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jetlego.benchmark.accept.digits import score
 from jetlego.benchmark.accept.registry import task
-from jetlego.benchmark.accept.shapes import SHAPES, all_masks, dice, one_of_four
+from jetlego.benchmark.accept.shapes import SHAPES, all_masks, dice, dice_coefficients, one_of_four
 from jetlego.benchmark.accept.training import fit, generator
 from jetlego.bricks.build import build
 from jetlego.losses import cross_entropy
@@ -51,26 +51,37 @@ def learn_shapes_dense(seed: int) -> float:
 def learn_masks(seed: int) -> dict[str, float]:
     """Dice loss of the masks of six overlapping shapes, and how much worse it is with nothing handed across.
 
-    In so few steps it reaches 0.46 (0.37 if no shape is ever absent; an absent class counts as found only if its 4096
-    probabilities sum to far less than one).
+    The gain is that of nets which learn for as many steps, an eighth of those of the first.
     """
-    whole, blind = (mask_loss(seed, skips=skips) for skips in (True, False))
-    return {"dice loss": whole, "gain of the skips": blind - whole}
+    blind, seeing = (mask_loss(seed, skips=skips, steps=250) for skips in (False, True))
+    return {"dice loss": mask_loss(seed, skips=True, steps=2000), "gain of the skips": blind - seeing}
 
 
-def mask_loss(seed: int, *, skips: bool) -> float:
-    """Return the Dice loss on 500 new pictures."""
-    spec = {"brick": "unet", "width": 8, "depth": 3, "norm": "batch", "skips": skips}
+def mask_loss(seed: int, *, skips: bool, steps: int) -> float:
+    """Return the Dice loss on 500 new pictures, the mean over pictures and classes as in the public net's code.
+
+    One third of the classes is absent from a picture. Such a class is right only if its 4096 probabilities sum to far
+    less than one, which neither the Dice loss itself nor a mean over pixels demands while the sum is large; the
+    logarithm of the Dice coefficient does.
+    """
+    spec = {"brick": "unet", "width": 16, "depth": 3, "norm": "batch", "skips": skips}
     net, rng = build(spec, seed=seed, in_dim=1, out_dim=len(SHAPES)).train(), generator(seed)
+    torch.nn.init.constant_(net.last.bias, -4.0)  # a class covers few pixels
+    net = net.to(memory_format=torch.channels_last)  # with bfloat16 twice as fast on recent processors
+
+    def answer(picture: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return net(picture.contiguous(memory_format=torch.channels_last)).float()
 
     def loss(step: int) -> Tensor:
-        picture, masks = all_masks(rng, 16)
-        logits = net(picture)
-        return F.binary_cross_entropy_with_logits(logits, masks) + dice(logits, masks)
+        picture, masks = all_masks(rng, 8)
+        logits = answer(picture)
+        pixels = F.binary_cross_entropy_with_logits(logits, masks)
+        return 10.0 * (1.0 - step / steps) * pixels - dice_coefficients(logits, masks).log().mean()
 
-    fit(net.parameters(), loss, steps=350, lr=1e-2, warmup=20)
+    fit(net.parameters(), loss, steps=steps, lr=5e-3, warmup=20)
     picture, masks = all_masks(generator(seed + 1000), 500)
     with torch.no_grad():
         net.eval()
-        logits = torch.cat([net(part) for part in picture.split(50)])
+        logits = torch.cat([answer(part) for part in picture.split(50)])
     return float(dice(logits, masks))

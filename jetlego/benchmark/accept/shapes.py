@@ -70,10 +70,14 @@ def all_masks(rng: torch.Generator, count: int, size: int = 64) -> tuple[Tensor,
 
 
 def dice(logits: Tensor, masks: Tensor) -> Tensor:
-    """Return one minus the soft Dice coefficient, the mean over pictures and classes.
+    """Return one minus the soft Dice coefficient, the mean over pictures and classes."""
+    return (1 - dice_coefficients(logits, masks)).mean()
 
-    ``1 - (2 sum p q + 1) / (sum p + sum q + 1)``: the ones make an absent class that is not found count as right.
+
+def dice_coefficients(logits: Tensor, masks: Tensor) -> Tensor:
+    """Return ``(2 sum p q + 1) / (sum p + sum q + 1)`` of each picture and class, (B, C).
+
+    The ones make an absent class that is not found count as right.
     """
-    p = logits.sigmoid().flatten(2)
-    q = masks.flatten(2)
-    return (1 - (2 * (p * q).sum(-1) + 1) / (p.sum(-1) + q.sum(-1) + 1)).mean()
+    p, q = logits.sigmoid().flatten(2), masks.flatten(2)
+    return (2 * (p * q).sum(-1) + 1) / (p.sum(-1) + q.sum(-1) + 1)
