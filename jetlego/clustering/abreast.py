@@ -23,6 +23,8 @@ from jetlego.clustering.lane_passes import (
     BEST,
     BEST_SLOT,
     BEST_TIES,
+    GONE,
+    GONE_TOO,
     LANES,
     LEAST,
     LEAST_SLOT,
@@ -36,10 +38,12 @@ from jetlego.clustering.lane_passes import (
     NEW_X,
     NEW_Y,
     NEW_Z,
+    NEXT,
     NOBODY,
     NODE,
     PHI,
     SCRATCH,
+    SECOND,
     WEIGHT,
     Y,
     index,
@@ -67,6 +71,7 @@ def _rest(lane, r, lanes):
     """Ask nothing."""
     lanes[lane, ASKED], lanes[lane, IS_NEW] = NO_SLOT, ZERO
     r[ASK_Y + lane], r[ASK_PHI + lane], r[ASK_NODE + lane] = ELSEWHERE, 0.0, NOBODY
+    r[GONE + lane], r[GONE_TOO + lane] = NOBODY, NOBODY
 
 
 @dissolved
@@ -75,7 +80,7 @@ def _ask(lane, slot, node, is_new, r, lanes):
     at = slot * LANES + lane
     lanes[lane, ASKED], lanes[lane, IS_NEW] = slot, is_new
     r[ASK_Y + lane], r[ASK_PHI + lane], r[ASK_NODE + lane] = r[Y + at], r[PHI + at], node
-    r[Y + at], r[NEAR + at], r[NEIGHBOR + at] = math.inf, math.inf, NOBODY
+    r[Y + at], r[NEAR + at], r[NEXT + at], r[NEIGHBOR + at] = math.inf, math.inf, math.inf, NOBODY
 
 
 @dissolved
@@ -102,20 +107,21 @@ def _answer(lane, r, lanes):
         neighbor = _first_neighbor(lane, lanes[lane, LEFT], r)
     else:
         neighbor = r[NODE + whole(r[BEST_SLOT + lane]) * LANES + lane]
-    r[Y + at], r[NEAR + at], r[NEIGHBOR + at] = r[ASK_Y + lane], r[BEST + lane], neighbor
+    r[Y + at], r[NEIGHBOR + at] = r[ASK_Y + lane], neighbor
+    r[NEAR + at], r[NEXT + at] = r[BEST + lane], r[SECOND + lane]
     return r[WEIGHT + at] * r[BEST + lane]
 
 
 @dissolved
-def _alone(lane, slot, r, slot_of):
+def _alone(lane, slot, r):
     """Whether the neighbor of a slot's node is gone, so that NEAR is but a lower bound."""
-    return slot_of[lane, whole(r[NEIGHBOR + slot * LANES + lane])] == NO_SLOT
+    return r[NEIGHBOR + slot * LANES + lane] == NOBODY
 
 
 @dissolved
 def _mutual(lane, slot, r, slot_of):
     """Whether a node's neighbor has that node for neighbor, at the same weighted distance."""
-    if _alone(lane, slot, r, slot_of):
+    if _alone(lane, slot, r):
         return False
     at = slot * LANES + lane
     other = slot_of[lane, whole(r[NEIGHBOR + at])] * LANES + lane
@@ -130,7 +136,7 @@ def _first_slot(lane, slots, least, r, slot_of):
     for slot in range(ZERO, slots):
         at = slot * LANES + lane
         if r[WEIGHT + at] * r[NEAR + at] == least:
-            if _alone(lane, slot, r, slot_of):
+            if _alone(lane, slot, r):
                 return slot
             one, two = min(r[NODE + at], r[NEIGHBOR + at]), max(r[NODE + at], r[NEIGHBOR + at])
             if one < low or (one == low and two < high):
@@ -160,9 +166,10 @@ def _vacate(lane, slot, last, r, slot_of):
     """Fill a slot by the last one."""
     at, end = slot * LANES + lane, last * LANES + lane
     if slot != last:
-        write(r, at, r[Y + end], r[PHI + end], r[WEIGHT + end], r[NEAR + end], r[NEIGHBOR + end], r[NODE + end])
+        write(r, at, r[Y + end], r[PHI + end], r[WEIGHT + end], r[NEAR + end], r[NEXT + end],
+              r[NEIGHBOR + end], r[NODE + end])  # fmt: skip
         slot_of[lane, whole(r[NODE + at])] = slot
-    write(r, end, math.inf, 0.0, 1.0, math.inf, NOBODY, NOBODY)
+    write(r, end, math.inf, 0.0, 1.0, math.inf, math.inf, NOBODY, NOBODY)
 
 
 @dissolved
@@ -182,12 +189,12 @@ def _merge(lane, slot, least, power, r, slot_of, lanes, node_p4, parents, dij):
         return
     _vacate(lane, slot_of[lane, second], lanes[lane, LEFT], r, slot_of)
     into, row = slot_of[lane, first], base + made
-    slot_of[lane, first], slot_of[lane, second] = NO_SLOT, NO_SLOT
+    r[GONE + lane], r[GONE_TOO + lane] = float(first), float(second)
     px, py = node_p4[row, 0], node_p4[row, 1]
     pt2 = px * px + py * py
     r[NEW_X + lane], r[NEW_Y + lane], r[NEW_Z + lane] = px, py, node_p4[row, 2]
     r[NEW_RATIO + lane] = rapidity_ratio(pt2, node_p4[row, 2], node_p4[row, 3])
-    write(r, into * LANES + lane, 0.0, 0.0, weight_of(pt2, power), math.inf, NOBODY, float(made))
+    write(r, into * LANES + lane, 0.0, 0.0, weight_of(pt2, power), math.inf, math.inf, NOBODY, float(made))
     slot_of[lane, made] = into
     _ask(lane, into, float(made), ONE, r, lanes)
 
@@ -245,7 +252,7 @@ def recluster_abreast(
                 if lanes[lane, LEFT] < TWO:
                     continue
                 slot, least = _choose(lane, r, slot_of, lanes)
-                if _alone(lane, slot, r, slot_of):
+                if _alone(lane, slot, r):
                     _ask(lane, slot, r[NODE + slot * LANES + lane], ZERO, r, lanes)
                 else:
                     _merge(lane, slot, least, power, r, slot_of, lanes, node_p4, parents, dij)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jetlego.clustering.jit import dissolved
 from jetlego.clustering.kinematics import TWO_PI, rapidity_of, rapidity_ratio, weight_of
-from jetlego.clustering.lane_passes import LANES, NEAR, NEIGHBOR, NOBODY, NODE, PHI, WEIGHT, Y, index
+from jetlego.clustering.lane_passes import LANES, NEAR, NEIGHBOR, NEXT, NOBODY, NODE, PHI, WEIGHT, Y, index
 
 ZERO = index(0)
 
@@ -20,10 +20,10 @@ def whole(x):
 
 
 @dissolved
-def write(r, at, y, phi, weight, near, neighbor, node):
+def write(r, at, y, phi, weight, near, next_, neighbor, node):
     """Write all rows of a slot."""
     r[Y + at], r[PHI + at], r[WEIGHT + at] = y, phi, weight
-    r[NEAR + at], r[NEIGHBOR + at], r[NODE + at] = near, neighbor, node
+    r[NEAR + at], r[NEXT + at], r[NEIGHBOR + at], r[NODE + at] = near, next_, neighbor, node
 
 
 @dissolved
@@ -65,7 +65,7 @@ def begin(lane, n, most, power, r, slot_of):
         at = slot * LANES + lane
         px, py = r[NEAR + at], r[NEIGHBOR + at]
         y, phi = rapidity(r[Y + at], r[WEIGHT + at], r[NODE + at]), azimuth(r[PHI + at], px, py)
-        write(r, at, y, phi, weight_of(px * px + py * py, power), math.inf, NOBODY, float(slot))
+        write(r, at, y, phi, weight_of(px * px + py * py, power), math.inf, math.inf, NOBODY, float(slot))
         slot_of[lane, slot] = slot
     for slot in range(n, most):
-        write(r, slot * LANES + lane, math.inf, 0.0, 1.0, math.inf, NOBODY, NOBODY)
+        write(r, slot * LANES + lane, math.inf, 0.0, 1.0, math.inf, math.inf, NOBODY, NOBODY)

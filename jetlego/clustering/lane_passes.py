@@ -30,19 +30,21 @@ index: Any = np.uint64
 """Indices are unsigned, since numba lets signed ones count from the end, which costs a comparison."""
 
 LANES = index(_LANES)
-Y, PHI, WEIGHT, NEAR, NEIGHBOR, NODE = (index(k * _ROW) for k in range(6))
-"""Rows of one number per slot and lane: as in ``kernels``. An empty slot has infinite Y and NEAR."""
+_NUM_ROWS = 7
+Y, PHI, WEIGHT, NEAR, NEXT, NEIGHBOR, NODE = (index(k * _ROW) for k in range(_NUM_ROWS))
+"""Rows of one number per slot and lane: as in ``kernels``, and NEXT, below which nobody but the neighbor is near. An
+empty slot has infinite Y, NEAR and NEXT. A node whose neighbor is gone has none, and NEAR is but a lower bound."""
 
-_NUM_SINGLE = 15
+_NUM_SINGLE = 18
 (
-    ASK_Y, ASK_PHI, ASK_NODE, BEST, BEST_SLOT, BEST_TIES, LEAST, LEAST_SLOT, LEAST_TIES,
+    ASK_Y, ASK_PHI, ASK_NODE, GONE, GONE_TOO, BEST, BEST_SLOT, BEST_TIES, SECOND, LEAST, LEAST_SLOT, LEAST_TIES,
     NEW_X, NEW_Y, NEW_Z, NEW_RATIO, NEW_PHI, NEW_LOG,
-) = (index(6 * _ROW + k * _LANES) for k in range(_NUM_SINGLE))  # fmt: skip
+) = (index(_NUM_ROWS * _ROW + k * _LANES) for k in range(_NUM_SINGLE))  # fmt: skip
 """Rows of one number per lane: what ``measure`` is asked and answers; what the angles of new nodes are taken from."""
 
-SCRATCH = 6 * _ROW + _NUM_SINGLE * _LANES
+SCRATCH = _NUM_ROWS * _ROW + _NUM_SINGLE * _LANES
 NOBODY = -9.0
-"""In NODE and NEIGHBOR of an empty slot."""
+"""In NODE and NEIGHBOR of an empty slot, and in NEIGHBOR where the neighbor is gone."""
 
 _DOUBLE, _INDEX = ir.DoubleType(), ir.IntType(64)
 _VECTOR, _BITS = ir.VectorType(_DOUBLE, _LANES), ir.VectorType(_INDEX, _LANES)
@@ -82,6 +84,12 @@ class _Code:
     def equal(self, a: Any, b: Any) -> Any:
         return self.builder.fcmp_ordered("==", a, b)
 
+    def smaller(self, a: Any, b: Any) -> Any:
+        return self.where(self.less(a, b), a, b)
+
+    def larger(self, a: Any, b: Any) -> Any:
+        return self.where(self.less(a, b), b, a)
+
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         return self.builder.select(condition, a, b)
 
@@ -96,11 +104,12 @@ class _Code:
 
 
 class _Smallest:
-    """A running minimum with the first slot that has it, and how many more slots have it."""
+    """A running minimum with the first slot that has it, how many more slots have it, and the next value after it."""
 
     def __init__(self, code: _Code) -> None:
         self.code = code
         self.value, self.slot, self.ties = code.variable(math.inf), code.variable(0.0), code.variable(0.0)
+        self.next = code.variable(math.inf)
 
     def take(self, value: Any, slot: Any) -> None:
         code, b = self.code, self.code.builder
@@ -109,33 +118,44 @@ class _Smallest:
         more = code.where(equal, b.fadd(ties, code.constant(1.0)), ties)
         b.store(code.where(less, code.constant(0.0), more), self.ties)
         b.store(code.where(less, slot, b.load(self.slot)), self.slot)
+        b.store(code.smaller(b.load(self.next), code.larger(value, old)), self.next)
         b.store(code.where(less, value, old), self.value)
 
     def write(self, *rows: int) -> None:
-        for row, place in zip(rows, (self.value, self.slot, self.ties), strict=True):
+        for row, place in zip(rows, (self.value, self.slot, self.ties, self.next), strict=False):
             self.code.store(self.code.builder.load(place), row)
 
 
 def _measure(code: _Code, slots: Any) -> None:
     """Measure the node that is asked for against all, and tell each that is nearer to it than to its neighbor.
 
-    Answers the smallest distance, and the smallest weighted distance of all.
+    Where the neighbor is gone, the node is the new one if it is nearer than NEXT: then nobody else can be. If it is
+    not, the neighbor remains to be found, no nearer than NEXT. Most nodes find their new neighbor so, since what two
+    nodes merge to lies close to them.
+
+    Answers the smallest distance and the next one, and the smallest weighted distance of all.
     """
     b = code.builder
     best, least, number = _Smallest(code), _Smallest(code), code.variable(0.0)
-    y, phi, node = (code.load(row) for row in (ASK_Y, ASK_PHI, ASK_NODE))
+    y, phi, node, gone, gone_too = (code.load(row) for row in (ASK_Y, ASK_PHI, ASK_NODE, GONE, GONE_TOO))
+    nobody = code.constant(NOBODY)
     with cgutils.for_range(b, slots) as loop:
         slot = b.load(number)
         d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
-        near = code.load(NEAR, loop.index)
-        nearer = code.less(d2, near)
-        near = code.where(nearer, d2, near)
+        near, next_, neighbor = (code.load(row, loop.index) for row in (NEAR, NEXT, NEIGHBOR))
+        alone = b.or_(b.or_(code.equal(neighbor, gone), code.equal(neighbor, gone_too)), code.equal(neighbor, nobody))
+        bound = code.where(alone, next_, near)
+        nearer = code.less(d2, bound)
+        crowd = code.smaller(next_, code.larger(near, d2))
+        near = code.where(nearer, d2, bound)
         code.store(near, NEAR, loop.index)
-        code.store(code.where(nearer, node, code.load(NEIGHBOR, loop.index)), NEIGHBOR, loop.index)
+        unchanged = b.or_(alone, code.equal(neighbor, node))  # a node that searches again is no news to its friends
+        code.store(code.where(unchanged, next_, crowd), NEXT, loop.index)
+        code.store(code.where(nearer, node, code.where(alone, nobody, neighbor)), NEIGHBOR, loop.index)
         best.take(d2, slot)
         least.take(b.fmul(code.load(WEIGHT, loop.index), near), slot)
         b.store(b.fadd(slot, code.constant(1.0)), number)
-    best.write(BEST, BEST_SLOT, BEST_TIES)
+    best.write(BEST, BEST_SLOT, BEST_TIES, SECOND)
     least.write(LEAST, LEAST_SLOT, LEAST_TIES)
 
 
@@ -144,18 +164,21 @@ def _meet(code: _Code, slots: Any) -> None:
     b = code.builder
     with cgutils.for_range(b, slots) as outer:
         y, phi, node = (code.load(row, outer.index) for row in (Y, PHI, NODE))
-        near, neighbor = code.variable(math.inf), code.variable(NOBODY)
+        near, next_, neighbor = code.variable(math.inf), code.variable(math.inf), code.variable(NOBODY)
         with cgutils.for_range(b, outer.index) as loop:
             d2 = code.apart(code.load(Y, loop.index), code.load(PHI, loop.index), y, phi)
             theirs, mine = code.load(NEAR, loop.index), b.load(near)
+            crowd = code.smaller(code.load(NEXT, loop.index), code.larger(theirs, d2))
+            code.store(crowd, NEXT, loop.index)
             nearer = code.less(d2, theirs)
             code.store(code.where(nearer, d2, theirs), NEAR, loop.index)
             code.store(code.where(nearer, node, code.load(NEIGHBOR, loop.index)), NEIGHBOR, loop.index)
+            b.store(code.smaller(b.load(next_), code.larger(mine, d2)), next_)
             nearer = code.less(d2, mine)
             b.store(code.where(nearer, d2, mine), near)
             b.store(code.where(nearer, code.load(NODE, loop.index), b.load(neighbor)), neighbor)
-        code.store(b.load(near), NEAR, outer.index)
-        code.store(b.load(neighbor), NEIGHBOR, outer.index)
+        for place, row in ((near, NEAR), (next_, NEXT), (neighbor, NEIGHBOR)):
+            code.store(b.load(place), row, outer.index)
 
 
 def _loop(write: Callable[[_Code, Any], None]) -> Any:

@@ -123,6 +123,13 @@ def test_sinkhorn_of_different_sizes_and_masks():
     torch.testing.assert_close(found, torch.stack(alone))
 
 
+def test_problems_solved_at_once_are_those_solved_in_turn():
+    x, y = draw(3, 5, 2), draw(3, 5, 2, seed=1)
+    longer, there = torch.cat([y, y[:, :1]], 1), torch.arange(6).expand(3, 6) < 5
+    in_turn = losses.sinkhorn(x, longer, mask=(None, there), reduction="none")
+    torch.testing.assert_close(losses.sinkhorn(x, y, reduction="none"), in_turn)
+
+
 # energy mover's distance
 
 
