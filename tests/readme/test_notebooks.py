@@ -17,12 +17,11 @@ def _marked(path):
 
 
 def _printed(notebook):
+    """Return what each cell of code prints, whichever pieces it came in."""
     return [
-        output["text"]
+        "".join(part["text"] for part in cell.outputs if part.output_type == "stream" and part.name == "stdout")
         for cell in notebook.cells
         if cell.cell_type == "code"
-        for output in cell.outputs
-        if output.output_type == "stream" and output.name == "stdout"
     ]
 
 
@@ -33,4 +32,4 @@ def test_a_notebook_prints_what_is_stored_in_it(path):
     fresh = nbformat.read(path, as_version=4)
     NotebookClient(fresh, timeout=300, kernel_name="python3").execute()
     assert _printed(fresh) == _printed(stored)
-    assert _printed(stored)
+    assert any(_printed(stored))
