@@ -51,7 +51,8 @@ class ManyHeads(nn.Module):
     learn
         {output: {"target": name, "loss": spec, "factor": number, "tree": name}}. Targets are those of
         :mod:`jetlego.models.jet_targets`: ``ln_mass``, ``soft_share``, ``leading_peaks``, ``hard_core``; and, of a
-        tree that the jets were prepared with, those of :mod:`jetlego.models.tree_targets`: ``generation``.
+        tree that the jets were prepared with, those of :mod:`jetlego.models.tree_targets`: ``generation``,
+        ``same_vertex``.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What a clustering tells of every two constituents: a target for heads of pairs, made from the tree of a batch.
+"""What a clustering, or the tracks, tell of every two constituents: targets for heads of pairs.
 
 A tree over the N constituents that a head sees is the whole tree with all others taken away: nodes that are left with
 one child are skipped. Two constituents then have a lowest common ancestor of some *generation*, the length of the
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from jetlego.bricks.masks import Packing
+from jetlego.errors import ConfigError
+from jetlego.models.inputs import momenta_of, transverse
 from jetlego.models.jet_targets import Target
 from jetlego.structures.plan import TreePlan
 
@@ -85,5 +87,57 @@ def generations(depth: Tensor, mask: Tensor) -> Tensor:
     return (way * inside).amax(1) * both
 
 
-TREE_TARGETS: Mapping[str, Callable[[Any, Tensor, str], Target]] = MappingProxyType({"generation": generation})
+def same_vertex(jets: Any, prediction: Tensor, tree: str) -> Target:
+    """Return (B, 1, N, N) for logits of that shape: whether two displaced tracks meet, as :func:`tracks_meet` tells.
+
+    The tree is prepared with ``targets: tracks``; all pairs of two tracks count.
+    """
+    made, count = jets.tree(tree), prediction.shape[-1]
+    if made.targets is None or made.targets.shape[1] != 4:
+        raise ConfigError("NO-TARGETS", f"tree '{tree}' does not hold what its tracks are", "set its targets: tracks")
+    p4 = momenta_of(jets)
+    pt = transverse(p4).clamp(min=1e-9)
+    columns = torch.cat([(p4[:, :3] / pt.unsqueeze(1)).double(), made.targets[made.plan.leaf_row].double()], 1)
+    packing = Packing.of(jets.jet_ptr, jets.num_constituents, count)
+    padded = packing.pad(columns)
+    track = padded[..., 4] > 0
+    both = track.unsqueeze(1) & track.unsqueeze(2) & ~torch.eye(count, dtype=torch.bool, device=track.device)
+    value = tracks_meet(padded) & both
+    return Target(value.unsqueeze(1).to(prediction.dtype), both.unsqueeze(1))
+
+
+def tracks_meet(track: Tensor, *, displaced: float = 3.0, chi2: float = 4.0) -> Tensor:
+    """Return (..., N, N) bool: two tracks miss the collision point, and one point ahead of it lies on both.
+
+    Parameters
+    ----------
+    track
+        (..., N, 7): direction (ux, uy) in the transverse plane, cot theta, d0, its error, dz and its error in mm; d0
+        has the sign of ``x uy - y ux``.
+    displaced, chi2
+        Least |d0| in standard deviations; largest chi2 of the common vertex.
+
+    Notes
+    -----
+    Tracks are straight: ``x uy - y ux = d0`` and ``z = dz + cot theta (x ux + y uy)``. Two of them are four equations
+    for three unknowns. The transverse ones give the point; the difference of the two z at it, over its propagated
+    error, is the one that is left. Both are multiplied by the sine of the angle, so that parallel tracks do no harm.
+    """
+    ux, uy, cot, d0, d0_error, dz, dz_error = track.unbind(-1)
+    first, second = ((lambda v: v.unsqueeze(-1)), (lambda v: v.unsqueeze(-2)))
+    sine = first(ux) * second(uy) - first(uy) * second(ux)
+    cosine = first(ux) * second(ux) + first(uy) * second(uy)
+    far_1, far_2 = second(d0) - first(d0) * cosine, second(d0) * cosine - first(d0)  # path lengths times the sine
+    gap = (first(dz) - second(dz)) * sine + far_1 * first(cot) - far_2 * second(cot)
+    slope_1, slope_2 = second(cot) - cosine * first(cot), first(cot) - cosine * second(cot)
+    error2 = (first(dz_error) ** 2 + second(dz_error) ** 2) * sine**2
+    error2 = error2 + (slope_1 * first(d0_error)) ** 2 + (slope_2 * second(d0_error)) ** 2
+    away = d0.abs() > displaced * d0_error
+    ahead = (far_1 * sine > 0) & (far_2 * sine > 0)
+    return first(away) & second(away) & ahead & (gap**2 < chi2 * error2)
+
+
+TREE_TARGETS: Mapping[str, Callable[[Any, Tensor, str], Target]] = MappingProxyType(
+    {f.__name__: f for f in (generation, same_vertex)}
+)
 """Name -> function of a ``JetBatch``, of the prediction, and of the name of the tree."""

@@ -50,11 +50,16 @@ def _column(nodes: Nodes, name: str) -> FloatArray:
 
 
 def _leaf_pt(nodes: Nodes) -> FloatArray:
-    """(P,) pT of the constituents: the leaves are the first nodes of each jet's history."""
+    """(P,) pT of the constituents."""
+    return nodes.pt[_leaf_rows(nodes)]
+
+
+def _leaf_rows(nodes: Nodes) -> IntArray:
+    """(P,) rows of the constituents: the leaves are the first nodes of each jet's history."""
     forest = nodes.forest
     counts = np.diff(forest.jet_ptr)
-    rows = np.arange(counts.sum()) + np.repeat(forest.node_ptr[:-1] - forest.jet_ptr[:-1], counts)
-    return nodes.pt[rows]
+    rows: IntArray = np.arange(counts.sum()) + np.repeat(forest.node_ptr[:-1] - forest.jet_ptr[:-1], counts)
+    return rows
 
 
 def _significance(nodes: Nodes, value: str, error: str) -> FloatArray:
@@ -137,6 +142,58 @@ def max_sure_displacement(nodes: Nodes) -> FloatArray:
     both = np.hypot(_significance(nodes, *_TRACK[:2]), _significance(nodes, *_TRACK[2:]))
     return np.log1p(_largest(nodes, np.minimum(both, _LARGEST) * (_leaf_pt(nodes) > _SURE_PT)))
 
+
+def _at_leaves(nodes: Nodes, column: FloatArray) -> FloatArray:
+    """(T,) a constituent's value at its leaf, 0 at inner nodes, which are no track."""
+    out = np.zeros(nodes.forest.num_nodes)
+    out[_leaf_rows(nodes)] = np.nan_to_num(column, nan=0.0, posinf=0.0, neginf=0.0)
+    return out
+
+
+def _signed(nodes: Nodes, value: str, error: str) -> FloatArray:
+    return np.copysign(np.arcsinh(_significance(nodes, value, error)), _column(nodes, value))
+
+
+@node_feature(needs=_TRACK[:1])
+def track_d0(nodes: Nodes) -> FloatArray:
+    """Transverse impact parameter of a leaf in mm; 0 at inner nodes."""
+    return _at_leaves(nodes, _column(nodes, _TRACK[0]))
+
+
+@node_feature(needs=_TRACK[1:2])
+def track_d0_error(nodes: Nodes) -> FloatArray:
+    """Error of the transverse impact parameter of a leaf in mm; 0 without a track, and at inner nodes."""
+    return _at_leaves(nodes, _column(nodes, _TRACK[1]))
+
+
+@node_feature(needs=_TRACK[2:3])
+def track_dz(nodes: Nodes) -> FloatArray:
+    """Longitudinal impact parameter of a leaf in mm; 0 at inner nodes."""
+    return _at_leaves(nodes, _column(nodes, _TRACK[2]))
+
+
+@node_feature(needs=_TRACK[3:])
+def track_dz_error(nodes: Nodes) -> FloatArray:
+    """Error of the longitudinal impact parameter of a leaf in mm; 0 without a track, and at inner nodes."""
+    return _at_leaves(nodes, _column(nodes, _TRACK[3]))
+
+
+@node_feature(needs=_TRACK[:2])
+def signed_d0(nodes: Nodes) -> FloatArray:
+    """Asinh of d0 of a leaf in standard deviations, with its sign; 0 without a track, and at inner nodes."""
+    return _at_leaves(nodes, _signed(nodes, *_TRACK[:2]))
+
+
+@node_feature(needs=_TRACK[2:])
+def signed_dz(nodes: Nodes) -> FloatArray:
+    """Asinh of dz of a leaf in standard deviations, with its sign; 0 without a track, and at inner nodes."""
+    return _at_leaves(nodes, _signed(nodes, *_TRACK[2:]))
+
+
+NODE_FEATURE_SETS["tracks"] = ("track_d0", "track_d0_error", "track_dz", "track_dz_error")
+"""What a vertex is fitted to; in mm, for targets rather than for a network to read."""
+
+NODE_FEATURE_SETS["impact"] = ("signed_d0", "signed_dz")
 
 NODE_FEATURE_SETS["lund_axis"] = (
     "ln_z", "ln_delta", "ln_m", "ln_kt", "ln_pt", "ln_energy", "ln_pt_rel", "ln_energy_rel", "delta_r", "ln_mass",

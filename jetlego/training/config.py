@@ -181,6 +181,7 @@ class TreeConfig(Section):
     frame: Literal["lab", "recnn"] = Field("lab", description="recnn: rotated and boosted by the jet's kt subjets")
     features: str | list[str] | None = Field(None, description="node features; default: data.features")
     pairs: str | list[str] = Field([], description="node features of the common ancestor of each two constituents")
+    targets: str | list[str] = Field([], description="node features, not scaled, from which heads learn")
     scaler: Literal["robust", "standard", "none"] = "robust"
 
 

@@ -163,6 +163,7 @@ def prepared(
             features=_node_features(config, tree),
             scaler=tree.scaler,
             pairs=tree.pairs,
+            targets=tree.targets,
         )
         for name, tree in trees.items()
     }

@@ -42,6 +42,35 @@ def test_config_builds_and_learns_from_a_step(path, few_jets):
 
 
 @pytest.mark.slow
+def test_what_pairs_have_in_common_is_told_better_than_without_a_look(tmp_path):
+    path = FOLDER / "alphafold_jet.yaml"
+    words = ["data.max_jets=1600", "training.epochs=2", "training.batch_size=32", "training.optimizer.lr=3e-3",
+             "training.threads=1", "evaluation.bootstrap=2"]  # fmt: skip
+    assert run_safely(app, ["train", str(path), *words, "--out", str(tmp_path / "run")]) == 0
+    run = load_run(tmp_path / "run")
+    jets = read_labeled(["sample://top/test", "sample://qcd/test"], run.config.data)
+    store = run.recipe.apply(jets.select(np.arange(0, jets.num_jets, 6)))
+    kept = {name: ([], []) for name in ("lca", "together")}
+    for rows in np.array_split(np.arange(store.num_jets), 10):
+        batch = store.batch(rows)
+        with torch.no_grad():
+            found = run.model.eval().heads(batch, tuple(kept))
+        for name, logits in found.items():
+            target, mask = run.model.targets[name](batch, logits)
+            pair = mask & ~torch.eye(mask.shape[-1], dtype=torch.bool)
+            kept[name][0].append((logits.movedim(1, -1) if name == "lca" else logits)[pair])
+            kept[name][1].append(target[pair])
+    logits, target = (torch.cat(part) for part in kept["lca"])
+    share = torch.bincount(target, minlength=16) / len(target)  # the best answer that does not look
+    assert (logits.argmax(1) == target).double().mean() > share.max() + 0.05
+    assert torch.nn.functional.cross_entropy(logits, target) < torch.special.entr(share).sum() - 0.25
+    logits, target = (torch.cat(part) for part in kept["together"])
+    share = torch.stack([target.mean(), 1 - target.mean()])
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+    assert loss < 0.9 * torch.special.entr(share).sum()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_config_trains_from_the_terminal(path, tmp_path, capsys):
     words = ["training.epochs=2", "data.max_jets=1000", "evaluation.bootstrap=2", "training.threads=1"]
