@@ -227,6 +227,9 @@ class TrainingConfig(Section):
     minutes: float | None = Field(
         None, gt=0, description="stop after so many CPU minutes of training, whatever the epochs"
     )
+    validate_after: int = Field(
+        1, ge=1, description="validate and save at the end of an epoch, so many steps after the last time at least"
+    )
     batch_size: int = Field(256, ge=1)
     eval_batch_size: int = Field(1024, ge=1)
     optimizer: OptimizerConfig = OptimizerConfig()

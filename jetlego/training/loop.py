@@ -39,6 +39,7 @@ class Progress:
     step: int = 0
     best_value: float = -math.inf
     best_epoch: int = -1
+    validated: int = 0
     bad_steps: int = 0
     skipped_steps: int = 0
     loss_sum: float = 0.0
@@ -49,8 +50,12 @@ class Progress:
     stream: dict[str, Any] = field(default_factory=dict)
 
     def start_next_epoch(self) -> None:
-        """Count the epoch and clear what is summed over one; ``cpu_seconds`` runs on."""
+        """Count the epoch."""
         self.epoch, self.batch = self.epoch + 1, 0
+
+    def start_next_row(self) -> None:
+        """Clear what is summed over one row of the log; ``cpu_seconds`` runs on."""
+        self.validated = self.step
         self.loss_sum, self.jets_seen, self.seconds = 0.0, 0, 0.0
 
 
@@ -127,9 +132,12 @@ class Trainer:
         JetlegoError
             ``DIVERGED`` after too many non-finite losses in a row.
         """
+        settings = self.config.training
         while self.fraction_done < 1.0:
             self._train_epoch(stop)
-            self._close_epoch()
+            self.progress.start_next_epoch()
+            if self.fraction_done >= 1.0 or self.progress.step - self.progress.validated >= settings.validate_after:
+                self._validate()
         return self.progress
 
     @property
@@ -210,12 +218,13 @@ class Trainer:
                 "lower training.optimizer.lr; the last checkpoint stands",
             )
 
-    def _close_epoch(self) -> None:
+    def _validate(self) -> None:
+        """Look at the validation jets, save, and write a row of the log, for all epochs since the last one."""
         progress = self.progress
         with self._averaged():
             figures = validate(self.bare_model, self.val, self.config, self.fabric.device)
         row = {
-            "epoch": progress.epoch + 1,
+            "epoch": progress.epoch,
             "step": progress.step,
             "train_loss": progress.loss_sum / max(1, progress.jets_seen),
             **{f"val_{name}": value for name, value in figures.items()},
@@ -231,9 +240,9 @@ class Trainer:
         value = -math.inf if chosen is None else (-chosen if self.config.training.select == "loss" else chosen)
         best = value > progress.best_value or progress.best_epoch < 0
         if best:
-            progress.best_value, progress.best_epoch = value, progress.epoch
+            progress.best_value, progress.best_epoch = value, progress.epoch - 1
         progress.history.append(row)
-        progress.start_next_epoch()
+        progress.start_next_row()
         self._save(best=best)
         self._log()
         self.observer.epoch({**row, "best": best})

@@ -157,7 +157,7 @@ def write_test_results(run: Run, splits: AnySplits) -> None:
     metrics = {
         "test": score_metrics(run, test, scores),
         "train": {
-            "epochs": len(history),
+            "epochs": history[-1]["epoch"],
             "best_epoch": history[best]["epoch"],
             "best": history[best],
             "skipped_steps": history[-1]["skipped"],

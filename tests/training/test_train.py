@@ -78,6 +78,26 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path, small_c
     assert logs[0] == logs[1]
 
 
+def test_short_epochs_share_a_validation(tmp_path, small_config):
+    each, some = small_config(epochs=5), small_config(epochs=5, validate_after=10)
+    runs = [train(config, tmp_path / name) for config, name in ((each, "each"), (some, "some"))]
+    every, few = (run.history() for run in runs)
+    per_epoch = every[0]["step"]
+    assert 5 <= per_epoch < 10
+    assert [row["epoch"] for row in few] == [2, 4, 5]  # the last step is always looked at
+    for row in few:
+        same = every[row["epoch"] - 1]
+        assert [row["step"], row["val_loss"], row["lr"]] == [same["step"], same["val_loss"], same["lr"]]
+    assert few[0]["train_loss"] == pytest.approx((every[0]["train_loss"] + every[1]["train_loss"]) / 2, rel=1e-6)
+    assert runs[1].metrics()["train"]["epochs"] == 5
+    with pytest.raises(Preempted):
+        train(some, tmp_path / "stopped", observer=StopAt(per_epoch + 2))
+    resumed = train(some, tmp_path / "stopped", resume=True).history()
+    assert [(row["epoch"], row["train_loss"], row["val_loss"]) for row in resumed] == [
+        (row["epoch"], row["train_loss"], row["val_loss"]) for row in few
+    ]
+
+
 def test_a_finished_run_started_again_does_nothing(finished):
     before = (finished.folder / "metrics.json").stat().st_mtime_ns
     train(finished.config, finished.folder, resume=True)
