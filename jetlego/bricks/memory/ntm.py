@@ -67,7 +67,7 @@ class NTM(Machine):
         nn.init.normal_(self.first_weight, generator=generator)
         gate, middle = self.width + 1, self.width + 2 + self.sizes[3] // 2
         with torch.no_grad():
-            self.first_weight[:, 0] += 6.0
+            self.first_weight[:, 0] += 10.0
             bias = self.interface.bias[: self.parts[0]].unflatten(0, (2 * self.heads, -1))
             bias[:, gate], bias[:, middle], bias[:, -1] = -4.0, 1.5, 1.0
 
