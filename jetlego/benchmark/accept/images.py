@@ -47,11 +47,14 @@ def learn_shapes_dense(seed: int) -> float:
 
 @task("unet", published={"dice loss": 0.031, "gain of the skips": None},
       source="public U-Net with an 18-layer encoder on six shapes of 192 pixels, 60 epochs",
-      gate={"dice loss": "<= 0.05", "gain of the skips": "> 0"}, minutes=4)  # fmt: skip
+      gate={"dice loss": "<= 0.05", "gain of the skips": "> 0"}, minutes=5)  # fmt: skip
 def learn_masks(seed: int) -> dict[str, float]:
     """Dice loss of the masks of six overlapping shapes, and how much worse it is with nothing handed across.
 
-    The gain is that of nets which learn for as many steps, an eighth of those of the first.
+    The gain is that of nets which learn for as many steps, an eighth of those of the first. The loss, 0.115, still
+    falls with the number of pictures (0.38 after a quarter of them). Some of it stays: one shape in 23 is more than
+    half hidden behind brighter ones, one in 90 more than three quarters. The public figure is of upright shapes without
+    noise, of which none is ever absent.
     """
     blind, seeing = (mask_loss(seed, skips=skips, steps=250) for skips in (False, True))
     return {"dice loss": mask_loss(seed, skips=True, steps=2000), "gain of the skips": blind - seeing}

@@ -92,7 +92,7 @@ def matched_rmse(slots: Tensor, points: Tensor, chosen: Tensor, mask: Tensor) ->
 
 
 @task("hungarian", published={"matched rmse": 0.0, "right count": 1.0}, source="exact",
-      gate={"matched rmse": "<= 0.05", "right count": ">= 0.99"}, minutes=3)  # fmt: skip
+      gate={"matched rmse": "<= 0.05", "right count": ">= 0.99"}, minutes=0.5)  # fmt: skip
 def learn_matching(seed: int) -> dict[str, float]:
     """Recover 2 to 6 points through six slots that say whether they are there."""
     net, rng = Claims(), generator(seed)
@@ -112,7 +112,7 @@ def learn_matching(seed: int) -> dict[str, float]:
     return {"matched rmse": matched_rmse(slots, points, chosen, mask), "right count": float(right.double().mean())}
 
 
-@task("sinkhorn", published=0.0, source="exact", gate="<= 0.05", minutes=4, figure="matched rmse")  # fmt: skip
+@task("sinkhorn", published=0.0, source="exact", gate="<= 0.05", minutes=1, figure="matched rmse")  # fmt: skip
 def learn_transport(seed: int) -> float:
     """Recover sets of 2 to 6 points of known number through as many slots, by the debiased entropic distance."""
     net, rng = Claims(), generator(seed)
