@@ -128,7 +128,7 @@ def _emptied(stream: Stream) -> Stream:
 
 
 def _picture(y: Tensor, t: Mapping[str, Tensor]) -> Tensor:
-    return mse(y, 10 * t["hardest"])  # in units of 10 GeV pixels vary by about one, as a linear layer's output does
+    return mse(y, t["hardest"])
 
 
 def _choices(y: Tensor, t: Mapping[str, Tensor]) -> Tensor:
@@ -148,10 +148,14 @@ def _splittings(y: Tensor, t: Mapping[str, Tensor]) -> Tensor:
     return ((y.squeeze(-1) - t["splittings"].nan_to_num()).square() * there).sum() / there.sum()
 
 
+def _two(both: Tensor) -> Tensor:
+    """Return pairs (B, N, N) of two: that an item is with itself is answered without a look, and not asked."""
+    return both & ~torch.eye(both.shape[-1], dtype=torch.bool)
+
+
 def _generations(same: Tensor) -> Tensor:
-    """Return classes (B, N, N): 0 for the item itself, 1 within a prong, 2 beyond."""
-    one = torch.eye(same.shape[-1], dtype=torch.bool).expand_as(same)
-    return (2 - same.long()).masked_fill(one, 0)
+    """Return classes (B, N, N): 1 within a prong, 2 beyond; 0, the item itself, is not asked for."""
+    return 2 - same.long()
 
 
 LOSSES: Mapping[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
@@ -160,11 +164,13 @@ LOSSES: Mapping[str, Callable[[Tensor, Mapping[str, Tensor]], Tensor]] = {
     "picture": _picture,
     "prongs": lambda y, t: mse(y, t["prongs"], mask=t["prong_mask"].unsqueeze(-1).expand_as(y)),
     "points_of": lambda y, t: chamfer(y, t["prongs"], mask=(None, t["prong_mask"])),
-    "near": lambda y, t: bce(y[:, 0], t["near"].float(), mask=t["prong_both"]),
-    "edges": lambda y, t: bce(y[:, 0], t["same"].float(), mask=t["both"]),
-    "patch_edges": lambda y, t: bce(y[:, 0], t["patch_same"].float(), mask=t["patch_both"]),
-    "lca": lambda y, t: cross_entropy(y.movedim(1, -1), _generations(t["same"]), mask=t["both"]),
-    "patch_lca": lambda y, t: cross_entropy(y.movedim(1, -1), _generations(t["patch_same"]), mask=t["patch_both"]),
+    "near": lambda y, t: bce(y[:, 0], t["near"].float(), mask=_two(t["prong_both"])),
+    "edges": lambda y, t: bce(y[:, 0], t["same"].float(), mask=_two(t["both"])),
+    "patch_edges": lambda y, t: bce(y[:, 0], t["patch_same"].float(), mask=_two(t["patch_both"])),
+    "lca": lambda y, t: cross_entropy(y.movedim(1, -1), _generations(t["same"]), mask=_two(t["both"])),
+    "patch_lca": lambda y, t: (
+        cross_entropy(y.movedim(1, -1), _generations(t["patch_same"]), mask=_two(t["patch_both"]))
+    ),
     "tree_log_prob": lambda y, t: -y.mean(),
     "merge_log_prob": lambda y, t: -y.sum() / (t["merges"][..., 0] >= 0).sum().clamp(min=1),
     "choices": _choices,

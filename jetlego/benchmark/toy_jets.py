@@ -135,11 +135,11 @@ class _Truth:
         return len(self.ptr) - 1
 
     def image(self, only: int | None = None) -> FloatArray:
-        """Return (B, 1, 16, 16), pT in units of 100 GeV in each cell, of all prongs or of one."""
+        """Return (B, 1, 16, 16), pT in units of 10 GeV in each cell, of all prongs or of one."""
         chosen = np.ones(len(self.pt), bool) if only is None else self.prong == only
         cell = ((self.place + HALF_WIDTH) * PIXELS / (2 * HALF_WIDTH)).astype(int).clip(0, PIXELS - 1)
         image = np.zeros((self.count, 1, PIXELS, PIXELS), np.float32)
-        np.add.at(image, (self.owner[chosen], 0, *cell[chosen].T), self.pt[chosen] / 100)
+        np.add.at(image, (self.owner[chosen], 0, *cell[chosen].T), self.pt[chosen] / 10)
         return image
 
     def moments(self) -> FloatArray:

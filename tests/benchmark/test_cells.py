@@ -55,7 +55,7 @@ def test_toy_jets_say_the_same_in_every_kind():
     streams, targets = jets.batch(np.arange(50))
     items, mask = streams["set"][:2]
     pt = (3 * items[..., 2]).exp() * mask
-    torch.testing.assert_close(streams["image"].value.sum((1, 2, 3)) * 100, pt.sum(1), rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(streams["image"].value.sum((1, 2, 3)) * 10, pt.sum(1), rtol=1e-4, atol=1e-2)
     torch.testing.assert_close(streams["vector"].value[:, 1] * 200, pt.sum(1), rtol=1e-4, atol=1e-2)
     assert (pt.diff(dim=1)[mask[:, 1:]] <= 0).all()
     for b in range(50):
