@@ -9,6 +9,7 @@ import torch
 from jetlego.bricks.build import spec_of
 from jetlego.cli.app import app
 from jetlego.cli.outcome import run_safely
+from jetlego.models.many_heads import ManyHeads
 from jetlego.training.load_config import load_config
 from jetlego.training.recipe import Recipe, build_meta, build_model
 from jetlego.training.run import load_run
@@ -77,3 +78,40 @@ def test_config_trains_from_the_terminal(path, tmp_path, capsys):
     code = run_safely(app, ["train", str(path), *words, "--out", str(tmp_path / "run")])
     assert code == 0, capsys.readouterr().err
     assert 0.5 < load_run(tmp_path / "run").metrics()["test"]["auc"] <= 1.0
+
+
+FULL = {
+    "alphafold_jet_full": (546_141, {"lca": (3, 32, 64, 64), "together": (3, 1, 64, 64), "vertex": (3, 64, 3)}),
+    "alphastar_jet_full": (3_432_106, {"mass": (3, 16), "cell": (3, 1, 32, 32), "worth": (3, 1)}),
+    "hydra_jet_full": (1_673_243, {"mass": (3, 2), "soft": (3, 1, 64, 64), "prongs": (3, 1, 32, 32)}),
+}
+"""Design sizes: parameters, and shapes of outputs for three jets (cut at 64 constituents, or padded to the largest)."""
+
+
+def test_the_design_sizes_have_so_many_parameters():
+    for name, (count, _) in FULL.items():
+        config = load_config(FOLDER / f"{name}.yaml")
+        assert sum(p.numel() for p in build_meta(config).parameters()) == count, name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is constant")
+@pytest.mark.parametrize("name", FULL)
+def test_the_design_sizes_learn_from_a_step(name, few_jets):
+    config = load_config(FOLDER / f"{name}.yaml")
+    recipe, store = Recipe.fit_apply(config, few_jets)
+    counts = np.diff(store.jet_ptr)
+    batch = store.batch(np.argsort(-counts)[:3])
+    model = build_model(config, recipe).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    before = [p.detach().clone() for p in model.parameters()]
+    torch.nn.functional.cross_entropy(model(batch), batch.label).backward()
+    optimizer.step()
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    body = model.body if isinstance(model, ManyHeads) else model
+    with torch.no_grad():
+        streams = body.eval().streams(batch, wanted=tuple(FULL[name][1]))
+    for output, shape in FULL[name][1].items():
+        shape = tuple(min(n, int(counts.max())) if n == 64 and name.startswith("alphafold") else n for n in shape)
+        assert tuple(streams[output].value.shape) == shape, output
