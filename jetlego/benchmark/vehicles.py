@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ from jetlego.losses import cross_entropy
 VEHICLES = ("tagger", "groomer", "unroller")
 INVENTORY = Path("configs/demo")
 """Folder of the inventory and the vehicles, as shipped."""
+
+STEPS = {"tagger": 500, "groomer": 250, "unroller": 600}
+"""Training steps of 64 jets that show what a vehicle can: a minute of one core each, about."""
+
+EVERY = 10
+"""Steps over which losses are averaged, and after which progress is told."""
 
 MEANING = {
     "tagger": "AUC",
@@ -153,8 +160,8 @@ def auc(score: np.ndarray, signal: np.ndarray) -> float:
 
 
 def train(
-    name: str, net: nn.Module, jets: VehicleJets, *, steps: int, seed: int = 1, batch: int = 128, lr: float = 2e-3,
-    every: int = 10, tell: Callable[[int, float], None] | None = None,
+    name: str, net: nn.Module, jets: VehicleJets, *, steps: int, seed: int = 1, batch: int = 64, lr: float = 4e-3,
+    every: int = EVERY, tell: Callable[[int, float], None] | None = None,
 ) -> list[tuple[int, float]]:  # fmt: skip
     """Train a vehicle with Adam and a cosine; return (step, loss) averaged over every ``every`` steps."""
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
@@ -187,18 +194,35 @@ class Drive:
 
 
 def drive(
-    training: VehicleJets, test: VehicleJets, *, tagger_steps: int = 300, steps: int = 150, seed: int = 1,
-    folder: Path = INVENTORY,
+    training: VehicleJets, test: VehicleJets, *, steps: Mapping[str, int] = STEPS, seed: int = 1,
+    folder: Path = INVENTORY, tell: Callable[[str, str, int], None] | None = None,
 ) -> Iterator[Drive]:  # fmt: skip
-    """Train the tagger, then the other two with its parts and from scratch for as many steps; yield as they end."""
-    tagger = build_vehicle("tagger", folder=folder, seed=seed)
-    curve = train("tagger", tagger.net, training, steps=tagger_steps, seed=seed)
-    yield Drive("tagger", "scratch", curve, figure_of("tagger", tagger.net, test))
-    learned: Mapping[str, Any] = copy.deepcopy(tagger.net.state_dict())
-    for name in VEHICLES[1:]:
-        for start in ("tagger's parts", "scratch"):
-            vehicle = build_vehicle(name, folder=folder, seed=seed)
+    """Train the tagger, then the other two with its parts and from scratch for as many steps; yield as they end.
+
+    Parameters
+    ----------
+    training, test
+        Jets to learn from, and to judge by.
+    steps
+        {vehicle: training steps}.
+    seed
+        Of starts and batches.
+    folder
+        Inventory and vehicles.
+    tell
+        Told (vehicle, start, step) every few steps.
+    """
+    learned: Mapping[str, Any] = {}
+    for name in VEHICLES:
+        for start in ("tagger's parts", "scratch") if learned else ("scratch",):
+            net = build_vehicle(name, folder=folder, seed=seed).net
             if start != "scratch":
-                vehicle.net.load_state_dict(learned)
-            curve = train(name, vehicle.net, training, steps=steps, seed=seed)
-            yield Drive(name, start, curve, figure_of(name, vehicle.net, test))
+                net.load_state_dict(learned)
+            told = None if tell is None else partial(_told, tell, name, start)
+            curve = train(name, net, training, steps=steps[name], seed=seed, tell=told)
+            yield Drive(name, start, curve, figure_of(name, net, test))
+        learned = learned or copy.deepcopy(net.state_dict())
+
+
+def _told(tell: Callable[[str, str, int], None], name: str, start: str, step: int, loss: float) -> None:
+    tell(name, start, step)

@@ -13,8 +13,9 @@ def demo(
     configs: Path = Path("configs/demo"),
     out: Path = Path("vehicles.png"),
     jets: int = 8000,
-    tagger_steps: int = 300,
-    steps: int = 150,
+    tagger_steps: int = 500,
+    groomer_steps: int = 250,
+    unroller_steps: int = 600,
     seed: int = 1,
 ) -> None:
     """Build a tagger, a groomer and an unroller from one inventory, and let one learn from the other.
@@ -34,14 +35,15 @@ def demo(
         The picture.
     jets
         Training jets.
-    tagger_steps, steps
-        Steps of the tagger, and of each of the others.
+    tagger_steps, groomer_steps, unroller_steps
+        Training steps of each, 64 jets a step.
     seed
         Of starts and batches.
     """
     from jetlego.benchmark.vehicle_jets import VehicleJets
-    from jetlego.benchmark.vehicles import MEANING, VEHICLES, best_variable, build_vehicle, drive, embedded
+    from jetlego.benchmark.vehicles import EVERY, MEANING, VEHICLES, best_variable, build_vehicle, drive, embedded
     from jetlego.cli.console import results_console
+    from jetlego.cli.progress import TerminalObserver
     from jetlego.report.plots.curves_of_starts import plot_starts
 
     console = results_console()
@@ -51,8 +53,16 @@ def demo(
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     splits = VehicleJets.of(training), VehicleJets.of(test)
     console.print(f"\n{'best single variable':30s}{best_variable(test)[0]:28s}{best_variable(test)[1]:.3f} AUC")
-    for result in drive(*splits, tagger_steps=tagger_steps, steps=steps, seed=seed, folder=configs):
-        console.print(f"{result.vehicle:12s}{result.start:18s}{MEANING[result.vehicle]:28s}{result.figure:.3f}")
-        curves.setdefault(result.vehicle, {})[f"from {result.start}"] = result.curve
+    steps = {"tagger": tagger_steps, "groomer": groomer_steps, "unroller": unroller_steps}
+    with TerminalObserver() as observer:
+
+        def tell(name: str, start: str, step: int) -> None:
+            if step == EVERY:
+                observer.stage(f"{name}, {start}", steps[name])
+            observer.advance(EVERY)
+
+        for result in drive(*splits, steps=steps, seed=seed, folder=configs, tell=tell):
+            console.print(f"{result.vehicle:12s}{result.start:18s}{MEANING[result.vehicle]:28s}{result.figure:.3f}")
+            curves.setdefault(result.vehicle, {})[f"from {result.start}"] = result.curve
     plot_starts(curves).savefig(out, dpi=150)
     console.print(f"losses: {out}")

@@ -100,7 +100,8 @@ def test_auc_counts_pairs():
 @pytest.mark.slow
 def test_parts_of_the_tagger_help_the_others():
     splits = (VehicleJets.of(embedded(split, 4000)) for split in ("train", "test"))
-    found = {(d.vehicle, d.start): d for d in drive(*splits, tagger_steps=150, steps=100, folder=FOLDER)}
+    steps = {"tagger": 300, "groomer": 150, "unroller": 300}
+    found = {(d.vehicle, d.start): d for d in drive(*splits, steps=steps, folder=FOLDER)}
     assert found["tagger", "scratch"].figure > 0.93
     for name in VEHICLES[1:]:
         assert found[name, "tagger's parts"].figure > found[name, "scratch"].figure - 0.01
