@@ -11,8 +11,8 @@ from jetlego.report.style import GRID, PAGE_WIDTH, class_color, legend, plain, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROW, _MARGIN = 0.3, 1.05
-"""Inches of a row, and of the axes' words and the legends above and below."""
+_ROW, _MARGIN, _LETTER = 0.3, 1.05, 0.092
+"""Inches of a row, of the axes' words and the legends above and below, and of a letter of a name."""
 
 
 def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -31,7 +31,9 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
     with styled():
         figure = Figure(figsize=(PAGE_WIDTH, height))
         panels = figure.subplots(1, 3, sharey=True)
-        figure.subplots_adjust(left=0.28, right=0.985, bottom=0.55 / height, top=1 - 0.45 / height, wspace=0.06)
+        longest = max(len(plain(row["name"])) for row in ordered)
+        left = min(0.5, max(0.28, _LETTER * longest / PAGE_WIDTH))
+        figure.subplots_adjust(left=left, right=0.985, bottom=0.55 / height, top=1 - 0.45 / height, wspace=0.06)
         _dots(panels[0], ordered, {"auc": "AUC"})
         points = {key: f"at {float(key.rpartition('_')[2]):.0%} signal" for key in rejections_of(rows)}
         _dots(panels[1], ordered, points)
@@ -40,6 +42,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> Figure:
         panels[0].set_xlabel("area under the curve")
         panels[1].set_xlabel(r"background rejection $1/\varepsilon_B$")
         panels[2].set_xlabel("jets per CPU second")
+        for panel in panels[:2]:
+            panel.locator_params(axis="x", nbins=4)  # more labels run into each other
         if any(row.get(key) for row in rows for key in ("train_rate", "rate")):  # a boosted tree alone has no rates
             _decades(panels[2])
         for panel in panels:
