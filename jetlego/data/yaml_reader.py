@@ -12,6 +12,7 @@ YAML 1.2.2, section 10.3 (core schema).
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ def read_yaml(path: str | Path, *, yaml11_words: bool = False, max_bytes: int = 
     """
     path = Path(path)
     if not path.is_file():
-        raise ConfigError("NO-FILES", f"there is no file '{quoted(path)}'")
+        raise ConfigError("NO-FILES", f"there is no file '{quoted(path)}'", _neighbor(Path(path)))
     size = path.stat().st_size
     if size > max_bytes:
         raise ConfigError("YAML-LIMIT", f"{path} has {size} bytes, more than {max_bytes}")
@@ -284,3 +285,11 @@ class _Builder:
     def _fail(self, id: str, event: Any, what: str) -> None:
         mark = event.start_mark
         raise ConfigError(id, f"{self.name}:{mark.line + 1}:{mark.column + 1}: {what}")
+
+
+def _neighbor(path: Path) -> str:
+    """Return a hint that names the file of the same folder whose name is nearest, if one is near."""
+    folder = path.parent
+    names = [p.name for p in folder.iterdir() if p.suffix == path.suffix] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean '{quoted(folder / near[0])}'?" if near else ""
