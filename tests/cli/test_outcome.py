@@ -35,7 +35,7 @@ def run(capsys):
         (["train", "configs/quickstart.yaml", "data.flaten.bins=[5]"], 2, "UNKNOWN-KEY", ["command line", "flatten"]),
         (["train", "configs/quickstart.yaml", "data.nonfinite=zerro"], 2, "BAD-VALUE", ["'zero'"]),
         (["train", "none.yaml"], 2, "NO-FILES", ["none.yaml"]),
-        (["train", "configs/quikstart.yaml"], 2, "NO-FILES", ["did you mean 'configs/quickstart.yaml'"]),
+        (["train", "configs/quikstart.yaml"], 2, "NO-FILES", ["did you mean", "configs/quickstart.yaml"]),
         (["train", "configs/quickstart.yaml", "training.epoch=3"], 2, "UNKNOWN-KEY", ["'epochs'", "command line"]),
         (
             ["train", "configs/quickstart.yaml", "model.cell.hiden=3"],
