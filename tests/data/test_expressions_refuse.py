@@ -113,7 +113,7 @@ def test_refused_with_position(text, column, words, tmp_path, monkeypatch):
     start = time.process_time()
     with pytest.raises(ConfigError, match=words) as caught:
         parse_expression(text, where="config.yaml:3:7").evaluate(table, length=3)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 5.0  # none takes for ever; a collection of garbage may fall in between
     assert caught.value.id == "EXPR-REFUSED"
     assert caught.value.what.startswith("config.yaml:3:7: expression '")
     assert len(str(caught.value)) < 1200
