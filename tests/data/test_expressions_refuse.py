@@ -110,10 +110,11 @@ REFUSED = [
 def test_refused_with_position(text, column, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = {"x": np.ones(3, "f4"), "y": np.ones(3), "j": ak.Array([[1.0], [], [2]]), "big": np.ones(20000, "f4")}
+    parse_expression("x", where="").evaluate(table, length=3)  # what is imported at first use is not measured
     start = time.process_time()
     with pytest.raises(ConfigError, match=words) as caught:
         parse_expression(text, where="config.yaml:3:7").evaluate(table, length=3)
-    assert time.process_time() - start < 5.0  # none takes for ever; a collection of garbage may fall in between
+    assert time.process_time() - start < 0.5
     assert caught.value.id == "EXPR-REFUSED"
     assert caught.value.what.startswith("config.yaml:3:7: expression '")
     assert len(str(caught.value)) < 1200
