@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from jetlego.conventions import BoolArray, FloatArray, IntArray
-from jetlego.data.expressions.keyed import mix, to_unit
+from jetlego.data.expressions.keyed import hash_rows, mix, to_unit
 from jetlego.data.jets import Jets
 from jetlego.errors import ConfigError
 from jetlego.physics import kinematics
@@ -82,10 +82,7 @@ def augmented(jets: Jets, how: Augmentation, *, seed: int, epoch: int) -> Jets:
         threads, and a resumed run sees the same jets.
     """
     key = mix(mix(np.full(1, seed, np.uint64)) ^ np.uint64(epoch))
-    grain = key
-    for column in np.ascontiguousarray(jets.p4).view(np.uint64).T:
-        grain = mix(grain ^ column)
-    grain = np.broadcast_to(grain, len(jets.p4))
+    grain = mix(hash_rows(list(jets.p4.T)).view(np.uint64) ^ key)
     p4 = _moved(jets, how, grain)
     lasting = {name: values for name, values in jets.constituents.items() if name not in FROM_MOMENTA}
     made = replace(jets, p4=p4, constituents=lasting, merges={})
